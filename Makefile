@@ -1,0 +1,38 @@
+# The front door: `make` alone prints what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint compile compile-check lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# One stamp stands for "the environment matches the lock"; every target that needs it depends on it.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else "tuneline needs Python 3.11 to 3.13, and this is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+install: $(VENV)/.installed ## make the environment (.venv) from the lock
+
+run: install ## tune a model end to end on the local Vertex AI
+	$(BIN)/tuneline run tune-large-model --local --config examples/numbers.yaml
+
+test: install ## install, and run all tests but the slow ones
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+lint: install ## ruff
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+compile: install ## write compiled/ from components/ and pipelines/
+	$(BIN)/tuneline compile
+
+lock: install ## make requirements.lock again from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml --extra dev -o requirements.lock
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist
