@@ -19,7 +19,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 install: $(VENV)/.installed ## make the environment (.venv) from the lock
 
 run: install ## tune a model end to end on the local Vertex AI
-	$(BIN)/tuneline run tune-large-model --local --config examples/numbers.yaml
+	$(BIN)/tuneline run tune-large-model --local --config examples/numbers.yaml --stop-local
 
 test: install ## install, and run all tests but the slow ones
 	$(BIN)/python -m pytest -n 2 -m "not slow"
@@ -28,7 +28,10 @@ lint: install ## ruff
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 compile: install ## write compiled/ from components/ and pipelines/
-	$(BIN)/tuneline compile
+	$(BIN)/python -m pipelines.compile
+
+compile-check: compile ## fail if compiled/ is not what components/ and pipelines/ say
+	git diff --exit-code -- compiled src/tuneline/components.pyi src/tuneline/pipelines.pyi
 
 lock: install ## make requirements.lock again from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

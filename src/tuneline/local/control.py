@@ -1,0 +1,163 @@
+"""Starting, finding and stopping the local Vertex AI from outside: what `tuneline local` and `tuneline run --local` call.
+
+A service is known by its data folder. `service.json` there says which process serves it and where; a process that no
+longer answers, or that is another one with a recycled id, counts as none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuneline.errors import TunelineError, Unavailable
+
+IDLE_STOP_S = 30 * 60
+"""A service started on demand stops after this long without a request or a running job."""
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalService:
+    """A local Vertex AI that answers now."""
+
+    url: str
+    pid: int
+    data: Path
+    started_here: bool = False
+    """Whether this call started it, rather than found it."""
+
+
+def default_data() -> Path:
+    """The folder of the user's own local service: `$TUNELINE_DATA`, else `tuneline/local` in the user's state folder."""
+    if chosen := os.environ.get("TUNELINE_DATA"):
+        return Path(chosen)
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "tuneline" / "local"
+
+
+def find(data: Path) -> LocalService | None:
+    """The service that serves `data` and answers, or None."""
+    try:
+        record = json.loads((data / "service.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    status = _ask(f"{record['url']}/_tuneline/status")
+    if status is None or status.get("pid") != record["pid"]:
+        return None
+    return LocalService(url=record["url"], pid=record["pid"], data=data)
+
+
+def ensure(data: Path, *, port: int = 0, idle_stop_s: float = IDLE_STOP_S) -> LocalService:
+    """The service of `data`, started if none runs; ready to answer when this returns.
+
+    `port` 0 means the port it had before, or a free one. Raises `Unavailable` with the end of the service's own log
+    where it does not come up.
+    """
+    found = find(data)
+    return found if found else start(data, port=port, idle_stop_s=idle_stop_s)
+
+
+def start(data: Path, *, port: int = 0, idle_stop_s: float = IDLE_STOP_S) -> LocalService:
+    """Start a service for `data` in the background, and wait until it answers."""
+    data.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tuneline.local", "--data", str(data), "--port", str(port)]
+    with (data / "service.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, "--idle-stop", str(idle_stop_s)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        found = find(data)
+        if found:
+            # Another command may have won the race for the folder: then its service is the one to use.
+            return LocalService(url=found.url, pid=found.pid, data=data, started_here=found.pid == process.pid)
+        if process.poll() is not None and not (data / "service.json").exists():
+            break
+        time.sleep(0.02)
+    raise Unavailable(f"the local service did not start on {data}:\n{_log_tail(data)}")
+
+
+def stop(data: Path) -> bool:
+    """Stop the service of `data`; True if one was running. Its jobs stop with it, and go on when it is started again."""
+    found = find(data)
+    if not found:
+        return False
+    os.kill(found.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while _ask(f"{found.url}/_tuneline/status") is not None:
+        if time.monotonic() > deadline:
+            raise TunelineError(f"the local service (process {found.pid}) does not stop; its log is {data}/service.log")
+        time.sleep(0.02)
+    return True
+
+
+def reset(data: Path) -> None:
+    """Stop the service of `data` and delete everything it holds: jobs, models, objects, certificates."""
+    stop(data)
+    if data.exists() and any(data.iterdir()) and not (data / "format.json").exists():
+        raise TunelineError(f"{data} does not look like a local service's folder (no format.json): nothing was deleted")
+    shutil.rmtree(data, ignore_errors=False) if data.exists() else None
+
+
+def use(service: LocalService) -> None:
+    """Send everything this process does from now on to the local service."""
+    from tuneline.local.redirect import environment
+
+    for name in (
+        "TUNELINE_LOCAL_URL",
+        "TUNELINE_REGION",
+        "TUNELINE_STAGING",
+        "STORAGE_EMULATOR_HOST",
+        "GOOGLE_CLOUD_PROJECT",
+    ):
+        os.environ[name] = environment(service.url, service.data)[name]
+
+
+def status(service: LocalService) -> dict[str, object]:
+    """What the service says of itself: address, data, running jobs, stand-ins."""
+    answer = _ask(f"{service.url}/_tuneline/status")
+    if answer is None:
+        raise Unavailable(f"the local service at {service.url} does not answer")
+    return answer
+
+
+def calls(service: LocalService) -> list[dict[str, object]]:
+    """Every API call the service has answered since it started, oldest first."""
+    answer = _ask(f"{service.url}/_tuneline/calls", timeout_s=30)
+    if answer is None:
+        raise Unavailable(f"the local service at {service.url} does not answer")
+    return answer["calls"] if isinstance(answer, dict) else answer
+
+
+def _ask(url: str, timeout_s: float = 5.0) -> dict | None:
+    """The JSON at a loopback URL, or None where nobody answers. Never by a proxy."""
+    import http.client
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    try:
+        connection.request("GET", parts.path)
+        response = connection.getresponse()
+        return json.loads(response.read()) if response.status == 200 else None
+    except (OSError, http.client.HTTPException, json.JSONDecodeError):
+        return None
+    finally:
+        connection.close()
+
+
+def _log_tail(data: Path, lines: int = 15) -> str:
+    log = data / "service.log"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"

@@ -1,0 +1,157 @@
+"""Following a run: what its steps and its training are doing now, from the job and from the run folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import orjson
+
+from tuneline import objects
+from tuneline.errors import NotFound, ServiceError, StillRunning, Unavailable
+from tuneline.runs import pipeline_jobs, records
+
+OUTAGE_S = 20 * 60.0
+"""How long the service may be away before following ends; the run itself goes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepState:
+    """One step of the run, as its task tells it."""
+
+    name: str
+    state: str
+    """`PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED`, `SKIPPED`, `CANCELLED`."""
+    seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The last known point of the training curve."""
+
+    step: int
+    total: int
+    row: dict[str, float] = field(default_factory=dict)
+    """The newest row of `metrics.jsonl`."""
+    evaluation: dict[str, float] = field(default_factory=dict)
+    """The newest row that holds an evaluation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    job: dict
+    steps: tuple[StepState, ...]
+    training: Training | None
+
+    @property
+    def ended(self) -> bool:
+        return pipeline_jobs.ended(self.job)
+
+
+def follow(
+    name: str,
+    run_folder: str,
+    *,
+    interval_s: float = 1.0,
+    deadline_s: float = 0.0,
+    on_outage: Callable[[ServiceError], None] | None = None,
+) -> Iterator[Snapshot]:
+    """Yield a snapshot each `interval_s` until the job has ended; the last one is of the ended job.
+
+    An outage does not end it before `OUTAGE_S`; `on_outage` is called at each failed look. Raises `StillRunning` at the
+    deadline (0: none), which leaves the run alone.
+    """
+    began = time.monotonic()
+    last_answer = began
+    live = _Live(run_folder)
+    while True:
+        try:
+            job = pipeline_jobs.get(name)
+            snapshot = Snapshot(job=job, steps=_steps(job), training=live.training())
+            last_answer = time.monotonic()
+        except Unavailable as error:
+            if time.monotonic() - last_answer > OUTAGE_S:
+                raise
+            if on_outage:
+                on_outage(error)
+        else:
+            yield snapshot
+            if snapshot.ended:
+                return
+        if deadline_s and time.monotonic() - began > deadline_s:
+            raise StillRunning(
+                f"{name} still runs after {deadline_s:.0f} s; watch it with: tuneline runs watch {name.rsplit('/', 1)[1]}"
+            )
+        time.sleep(interval_s)
+
+
+class _Live:
+    """Reads of the training's metrics, as soon as it is known where they are written."""
+
+    def __init__(self, run_folder: str) -> None:
+        self._run_folder = run_folder
+        self._metrics = ""
+        self._total = 0
+
+    def training(self) -> Training | None:
+        if not self._metrics and not self._locate():
+            return None
+        try:
+            text = objects.read_bytes(self._metrics)
+        except NotFound:
+            return Training(step=0, total=self._total)
+        rows = [orjson.loads(line) for line in text.splitlines() if line.strip()]
+        if not rows:
+            return Training(step=0, total=self._total)
+        evaluated = [row for row in rows if "/eval_total_loss" in row]
+        trained = [row for row in rows if "/train_total_loss" in row]
+        return Training(
+            step=int(rows[-1]["step"]),
+            total=self._total,
+            row=trained[-1] if trained else {},
+            evaluation=evaluated[-1] if evaluated else {},
+        )
+
+    def _locate(self) -> bool:
+        submitted = records.read(self._run_folder, "submit_tuning_job")
+        if not submitted or submitted.get("state") != "succeeded":
+            return False
+        submission = _decoded(submitted["result"].get("submission", submitted["result"]))
+        plan = records.read(self._run_folder, "plan_tuning")
+        parameters = _decoded(plan["result"].get("plan", plan["result"])) if plan else {}
+        self._total = int(parameters.get("hyperparameters", {}).get("train_steps", 0))
+        self._metrics = f"{submission['output_uri'].rstrip('/')}/metrics.jsonl"
+        return True
+
+
+def _decoded(value: object) -> dict:
+    return json.loads(value) if isinstance(value, str) else dict(value)
+
+
+def _steps(job: dict) -> tuple[StepState, ...]:
+    """The leaf tasks of the job in the order of their creation; the DAGs that hold them are not steps."""
+    details = job.get("jobDetail", {}).get("taskDetails", [])
+    parents = {task.get("parentTaskId") for task in details}
+    leaves = [task for task in details if task.get("taskId") not in parents]
+    return tuple(
+        StepState(
+            name=task.get("taskName", ""),
+            state=task.get("state", "PENDING"),
+            seconds=_seconds(task),
+            error=task.get("error", {}).get("message", ""),
+        )
+        for task in leaves
+    )
+
+
+def _seconds(task: dict) -> float:
+    from datetime import UTC, datetime
+
+    if not task.get("startTime"):
+        return 0.0
+    start = datetime.fromisoformat(task["startTime"].replace("Z", "+00:00"))
+    end = datetime.fromisoformat(task["endTime"].replace("Z", "+00:00")) if task.get("endTime") else datetime.now(UTC)
+    return max(0.0, (end - start).total_seconds())
