@@ -1,0 +1,1 @@
+"""The generic resource engine: what Google's standard methods mean, for every resource alike."""
