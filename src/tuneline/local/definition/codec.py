@@ -1,0 +1,100 @@
+"""Messages to and from REST JSON, with refusals in the service's own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from google.protobuf import descriptor_pool, json_format
+
+from tuneline.local.resources.errors import ApiError
+
+_NO_FIELD = re.compile(r'Message type "[^"]*" has no field named "([^"]*)" at "([^"]*)"')
+
+
+class JsonCodec:
+    """proto3 JSON with this pool's types, so that an Any finds its message."""
+
+    def __init__(self, pool: descriptor_pool.DescriptorPool) -> None:
+        self.pool = pool
+
+    def dump(self, message: Any, *, enums_as_numbers: bool) -> dict[str, Any]:
+        """The message as a JSON object."""
+        return json_format.MessageToDict(message, use_integers_for_enums=enums_as_numbers, descriptor_pool=self.pool)
+
+    def parse(self, value: Mapping[str, Any], message: Any) -> None:
+        """Merge a JSON object into a message; raises ApiError INVALID_ARGUMENT in the service's words."""
+        if not isinstance(value, Mapping):
+            raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received. The root must be an object.")
+        try:
+            json_format.ParseDict(value, message, descriptor_pool=self.pool)
+        except json_format.ParseError as error:
+            raise _refusal(str(error), message) from None
+
+    def set_path(self, message: Any, path: str, values: Sequence[str]) -> None:
+        """Set the field `a.b` (camelCase or snake_case) from the strings of a query or a path."""
+        at = message
+        *outer, last = path.split(".")
+        for part in outer:
+            field = find_field(at, part)
+            if field is None or field.message_type is None:
+                raise _no_parameter(path)
+            at = getattr(at, field.name)
+        field = find_field(at, last)
+        if field is None:
+            raise _no_parameter(path)
+        kind = field.message_type.full_name if field.message_type else ""
+        if kind == "google.protobuf.FieldMask":
+            value: Any = ",".join(values)
+        elif field.is_repeated:
+            value = list(values)
+        elif field.type == field.TYPE_BOOL:
+            value = values[-1].lower() in ("true", "1", "")
+        elif field.enum_type and values[-1].lstrip("-").isdigit():
+            value = int(values[-1])
+        else:
+            value = values[-1]
+        self.parse({field.name: value}, at)
+
+
+def find_field(message: Any, name: str) -> Any | None:
+    """The field of that proto name or JSON name."""
+    fields = message.DESCRIPTOR.fields_by_name
+    return fields.get(name) or next((f for f in message.DESCRIPTOR.fields if f.json_name == name), None)
+
+
+def _no_parameter(path: str) -> ApiError:
+    what = f"Cannot bind query parameter. Field '{path}' could not be found in request message."
+    return ApiError(
+        "INVALID_ARGUMENT",
+        f'Invalid JSON payload received. Unknown name "{path}": {what}',
+        violations=[("", f'Invalid JSON payload received. Unknown name "{path}": {what}')],
+    )
+
+
+def _refusal(said: str, message: Any) -> ApiError:
+    found = _NO_FIELD.search(said)
+    if not found:
+        text = said.removeprefix("Failed to parse ")
+        return ApiError("INVALID_ARGUMENT", f"Invalid value: {text}", violations=[("", text)])
+    name, where = found.groups()
+    # protobuf names the path as "CustomJob.jobSpec.foo"; Google as "custom_job.job_spec".
+    outer = ".".join(_snake(part) for part in where.split(".")[1:-1])
+    place = f" at '{outer}'" if outer else ""
+    text = f'Invalid JSON payload received. Unknown name "{name}"{place}: Cannot find field.'
+    near = _nearest(name, said)
+    return ApiError("INVALID_ARGUMENT", text + near, violations=[(outer, text)])
+
+
+def _nearest(name: str, said: str) -> str:
+    import difflib
+
+    listed = re.search(r"Available Fields\(except extensions\): \"\[(.*?)\]\"", said, re.DOTALL)
+    names = re.findall(r"'([^']+)'", listed.group(1)) if listed else []
+    close = difflib.get_close_matches(name.strip(": "), names, n=1, cutoff=0.75)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)([A-Z])", lambda m: "_" + m.group(1).lower(), name)
