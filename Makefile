@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint compile compile-check lock clean
+.PHONY: help install run test lint compile compile-check docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ compile: install ## write compiled/ from components/ and pipelines/
 
 compile-check: compile ## fail if compiled/ is not what components/ and pipelines/ say
 	git diff --exit-code -- compiled src/tuneline/components.pyi src/tuneline/pipelines.pyi
+
+docs: install ## write the pages that are made from the code
+	$(BIN)/python -m tuneline.cli.reference > docs/.command-line.md
+	mv docs/.command-line.md docs/command-line.md
 
 lock: install ## make requirements.lock again from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

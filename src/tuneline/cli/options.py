@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -48,7 +49,22 @@ def run_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def gather(
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """A request that passed every check which needs no service."""
+
+    template: str
+    project: str
+    region: str
+    root: str
+    parameters: dict[str, object]
+    files: dict[str, Path]
+    """Parameter → file of this machine that it names."""
+    settings: dict[str, object]
+    image: str
+
+
+def settle(
     *,
     template: str,
     config: Path | None,
@@ -60,66 +76,74 @@ def gather(
     root: str | None,
     image: str | None,
     max_cost: float | None,
-) -> tuple[RunRequest, LocalService | None]:
-    """The checked request, its local files uploaded; and the local service it goes to, if any.
-
-    Everything that can be refused without a service is refused before one is started.
-    """
+) -> Settled:
+    """File and options as one request; raises `UsageError` with everything that is wrong with it."""
     from tuneline.errors import Problem, UsageError
     from tuneline.planning import check_request
     from tuneline.runs import templates
-    from tuneline.runs.request import RunRequest, job_id, read_assignments, read_config
+    from tuneline.runs.request import read_assignments, read_config
 
     templates.spec(template)
     settings = read_config(config) if config else {}
     parameters = dict(settings.get("parameters", {})) | read_assignments(assignments)
     if max_cost is not None:
         parameters["max_cost_usd"] = max_cost
-    place = {
-        "project": project
-        or parameters.get("project")
-        or settings.get("project")
-        or ("tuneline-local" if local else os.environ.get("GOOGLE_CLOUD_PROJECT", "")),
-        "region": region
-        or settings.get("region")
-        or os.environ.get("TUNELINE_REGION")
-        or ("us-central1" if local else ""),
-        "root": root or settings.get("pipeline_root") or (LOCAL_ROOT if local else ""),
-    }
-    parameters["project"] = place["project"]
+    region = region or settings.get("region") or os.environ.get("TUNELINE_REGION") or ("us-central1" if local else "")
+    root = root or settings.get("pipeline_root") or (LOCAL_ROOT if local else "")
+    if "project" not in parameters or project:
+        fallback = "tuneline-local" if local else os.environ.get("GOOGLE_CLOUD_PROJECT", "")
+        parameters["project"] = project or settings.get("project") or fallback
     problems = [
-        Problem(where=f"--{name}", what="is not set", fix=fix)
-        for name, fix in (
-            ("project", "name a project, or run on this machine with --local"),
-            ("region", "name the region of the pipeline job, e.g. us-central1"),
-            ("root", "name a gs:// folder for the run's artifacts"),
+        Problem(where=where, what="is not set", fix=fix)
+        for where, value, fix in (
+            ("--region", region, "name the region of the pipeline job, e.g. us-central1"),
+            ("--root", root, "name a gs:// folder for the run's artifacts"),
         )
-        if not place[name]
+        if not value
     ]
-    if place["root"] and not str(place["root"]).startswith("gs://"):
-        problems.append(
-            Problem(where="--root", what=f"{place['root']!r} is not a gs:// folder", fix="write gs://bucket/folder")
-        )
-    uploads, missing = _local_files(parameters)
+    if root and not root.startswith("gs://"):
+        problems.append(Problem(where="--root", what=f"{root!r} is not a gs:// folder", fix="write gs://bucket/folder"))
+    files, missing = _local_files(parameters)
     problems += missing
-    checked = parameters | {name: f"gs://uploads/{path.name}" for name, path in uploads.items()}
+    # A local file is uploaded later; to the rules it is already the object that it will be.
+    checked = parameters | {name: f"gs://uploads/{path.name}" for name, path in files.items()}
     problems += check_request(template, checked, given=set(parameters))
     if problems:
         raise UsageError(problems)
-    service = _service(data) if local else None
-    for name, path in uploads.items():
-        parameters[name] = _upload(path, str(place["root"]))
-    request = RunRequest(
+    return Settled(
         template=template,
-        project=str(place["project"]),
-        region=str(place["region"]),
-        pipeline_root=str(place["root"]).rstrip("/"),
+        project=str(parameters["project"]),
+        region=region,
+        root=root.rstrip("/"),
         parameters=parameters,
-        job_id=job_id(template),
-        display_name=str(settings.get("display_name") or ""),
+        files=files,
+        settings=settings,
         image=image or str(settings.get("image") or ""),
-        service_account=str(settings.get("service_account") or parameters.get("service_account") or ""),
-        network=str(settings.get("network") or ""),
+    )
+
+
+def gather(*, local: bool, data: Path | None, **options: Any) -> tuple[RunRequest, LocalService | None]:
+    """The checked request, its local files uploaded; and the local service it goes to, if any.
+
+    Everything that can be refused without a service is refused before one is started.
+    """
+    from tuneline.runs.request import RunRequest, job_id
+
+    settled = settle(local=local, data=data, **options)
+    service = _service(data) if local else None
+    uploaded = {name: _upload(path, settled.root) for name, path in settled.files.items()}
+    settings = settled.settings
+    request = RunRequest(
+        template=settled.template,
+        project=settled.project,
+        region=settled.region,
+        pipeline_root=settled.root,
+        parameters=settled.parameters | uploaded,
+        job_id=job_id(settled.template),
+        display_name=str(settings.get("display_name") or ""),
+        image=settled.image,
+        service_account=str(settings.get("service_account") or settled.parameters.get("service_account") or ""),
+        network=str(settings.get("network") or settled.parameters.get("network") or ""),
         labels=settings.get("labels") or {},
     )
     return request, service
@@ -152,15 +176,11 @@ def _upload(path: Path, root: str) -> str:
     import hashlib
 
     from tuneline import objects
-    from tuneline.errors import AlreadyExists
 
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     bucket = root.removeprefix("gs://").split("/", 1)[0]
     uri = f"gs://{bucket}/tuneline/uploads/{digest[:16]}/{path.name}"
     if not objects.exists(uri):
-        try:
-            objects.upload_file(str(path), uri)
-        except AlreadyExists:
-            pass
+        objects.upload_file(str(path), uri)
     return uri

@@ -1,4 +1,4 @@
-"""Starting, finding and stopping the local Vertex AI from outside: what `tuneline local` and `tuneline run --local` call.
+"""Starting, finding and stopping the local Vertex AI, for `tuneline local` and `tuneline run --local`.
 
 A service is known by its data folder. `service.json` there says which process serves it and where; a process that no
 longer answers, or that is another one with a recycled id, counts as none.
@@ -36,7 +36,7 @@ class LocalService:
 
 
 def default_data() -> Path:
-    """The folder of the user's own local service: `$TUNELINE_DATA`, else `tuneline/local` in the user's state folder."""
+    """The folder of the user's own service: `$TUNELINE_DATA`, else `tuneline/local` in the user's state folder."""
     if chosen := os.environ.get("TUNELINE_DATA"):
         return Path(chosen)
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -90,7 +90,7 @@ def start(data: Path, *, port: int = 0, idle_stop_s: float = IDLE_STOP_S) -> Loc
 
 
 def stop(data: Path) -> bool:
-    """Stop the service of `data`; True if one was running. Its jobs stop with it, and go on when it is started again."""
+    """Stop the service of `data`; True if one was running. Its jobs go on when it is started again."""
     found = find(data)
     if not found:
         return False

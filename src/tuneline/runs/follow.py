@@ -83,7 +83,8 @@ def follow(
                 return
         if deadline_s and time.monotonic() - began > deadline_s:
             raise StillRunning(
-                f"{name} still runs after {deadline_s:.0f} s; watch it with: tuneline runs watch {name.rsplit('/', 1)[1]}"
+                f"{name} still runs after {deadline_s:.0f} s; "
+                f"watch it with: tuneline runs watch {name.rsplit('/', 1)[1]}"
             )
         time.sleep(interval_s)
 

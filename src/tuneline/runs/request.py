@@ -55,7 +55,7 @@ class RunRequest:
 
 
 def job_id(template: str) -> str:
-    """A new pipeline job id: the template, the second, and four random hex digits, since two runs may share a second."""
+    """A new pipeline job id: the template, the second, and random hex digits, since two runs may share a second."""
     return f"{template}-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
 
 
@@ -98,7 +98,7 @@ def read_config(path: Path) -> dict[str, object]:
 
 
 def read_assignments(pairs: Iterable[str]) -> dict[str, object]:
-    """`key=value` words as parameters; a dot makes a mapping (`labels.team=ml`). Values are JSON where they parse as it."""
+    """`key=value` words as parameters; a dot makes a mapping (`labels.team=ml`); numbers and booleans are typed."""
     values: dict[str, object] = {}
     problems = []
     for pair in pairs:
@@ -158,7 +158,7 @@ def _parse(path: Path, text: str) -> object:
 
 
 def _from_body(body: dict[str, object]) -> dict[str, object]:
-    """A REST body of a pipeline job as a configuration; its `templateUri` does not matter here, our own template is run."""
+    """A REST body of a pipeline job as a configuration; its `templateUri` is ours to choose here."""
     runtime = body.get("runtimeConfig")
     runtime = runtime if isinstance(runtime, dict) else {}
     config: dict[str, object] = {"parameters": runtime.get("parameterValues") or {}}

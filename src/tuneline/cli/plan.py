@@ -1,0 +1,34 @@
+"""`tuneline plan`: what a run would do and cost, or every reason why not, before anything exists."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from tuneline.cli.options import run_options
+
+
+@click.command("plan")
+@run_options
+@click.option("--format", "form", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+def command(form: str, **options: object) -> None:
+    """Plan TEMPLATE: engine, regions, slice, steps and epochs, cost; or all that is wrong with the request.
+
+    The datasets are read where they are; nothing is uploaded and nothing is made.
+    """
+    from tuneline import planning
+    from tuneline.cli.options import settle
+    from tuneline.steps.validate_dataset import facts
+
+    settled = settle(**options)
+    parameters = settled.parameters
+    plan = planning.plan(parameters, facts(parameters), region=settled.region)
+    if form == "text":
+        click.echo(planning.render(plan))
+    elif form == "json":
+        click.echo(json.dumps(plan.to_dict(), indent=2))
+    else:
+        import yaml
+
+        click.echo(yaml.safe_dump(plan.to_dict(), sort_keys=False))

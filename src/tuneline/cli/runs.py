@@ -1,0 +1,122 @@
+"""`tuneline runs`: pipeline runs that exist already."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+
+def place_options(function: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(
+        (
+            click.option("--local", is_flag=True, help="On the local Vertex AI."),
+            click.option("--data", type=click.Path(path_type=Path), help="Data folder of the local service."),
+            click.option("--project", help="Google Cloud project."),
+            click.option("--region", help="Region of the pipeline jobs."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@click.group("runs")
+def command() -> None:
+    """List, show, watch and cancel pipeline runs."""
+
+
+@command.command("list")
+@place_options
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def list_(form: str, **place: object) -> None:
+    """List the runs of a project in a region, newest first."""
+    from tuneline.runs import pipeline_jobs
+
+    project, region = _place(**place)
+    jobs = [
+        {key: job.get(key) for key in ("name", "displayName", "state", "createTime", "endTime")}
+        for job in pipeline_jobs.list_jobs(project, region)
+    ]
+    if form == "json":
+        click.echo(json.dumps(jobs, indent=2))
+        return
+    for job in jobs:
+        state = str(job["state"]).removeprefix("PIPELINE_STATE_").lower()
+        click.echo(f"{str(job['name']).rsplit('/', 1)[1]:<48}  {state:<10}  {job['createTime']}")
+
+
+@command.command()
+@click.argument("run")
+@place_options
+def show(run: str, **place: object) -> None:
+    """Show one run as the service tells it (JSON)."""
+    from tuneline.runs import pipeline_jobs
+
+    click.echo(json.dumps(pipeline_jobs.get(_name(run, *_place(**place))), indent=2))
+
+
+@command.command()
+@click.argument("run")
+@place_options
+def watch(run: str, **place: object) -> None:
+    """Watch a run until it has ended; exit code as for `tuneline run`."""
+    from tuneline.cli.view import view
+    from tuneline.runs import pipeline_jobs, records
+    from tuneline.runs.follow import follow
+
+    name = _name(run, *_place(**place))
+    job = pipeline_jobs.get(name)
+    folder = run_folder(job)
+    with view() as shown:
+        for snapshot in follow(name, folder, interval_s=0.5 if place["local"] else 5.0):
+            shown.show(snapshot)
+        job = snapshot.job
+    if job["state"] != "PIPELINE_STATE_SUCCEEDED":
+        raise records.failure(folder, job.get("error", {}).get("message", "") or f"the run ended as {job['state']}")
+
+
+@command.command()
+@click.argument("run")
+@place_options
+def cancel(run: str, **place: object) -> None:
+    """Cancel a run; its tuning job is cancelled with it, unless the run was told to leave it."""
+    from tuneline.runs import pipeline_jobs
+
+    pipeline_jobs.cancel(_name(run, *_place(**place)))
+    click.echo(f"cancelling {run}", err=True)
+
+
+def run_folder(job: dict) -> str:
+    """The run folder of a job: its pipeline root and its id, as every step computes it."""
+    root = job["runtimeConfig"]["gcsOutputDirectory"].rstrip("/")
+    return f"{root}/{job['name'].rsplit('/', 1)[1]}/run"
+
+
+def _place(*, local: bool, data: Path | None, project: str | None, region: str | None) -> tuple[str, str]:
+    from tuneline.errors import Problem, UsageError
+
+    if local:
+        from tuneline.local import control
+
+        service = control.find((data or control.default_data()).resolve())
+        if not service:
+            where, fix = "--local", "start one with: tuneline local up --background"
+            raise UsageError([Problem(where=where, what="no local service runs", fix=fix)])
+        control.use(service)
+    project = project or ("tuneline-local" if local else os.environ.get("GOOGLE_CLOUD_PROJECT", ""))
+    region = region or os.environ.get("TUNELINE_REGION") or ("us-central1" if local else "")
+    problems = [
+        Problem(where=f"--{name}", what="is not set", fix="name it, or use --local")
+        for name, value in (("project", project), ("region", region))
+        if not value
+    ]
+    if problems:
+        raise UsageError(problems)
+    return project, region
+
+
+def _name(run: str, project: str, region: str) -> str:
+    return run if "/" in run else f"projects/{project}/locations/{region}/pipelineJobs/{run}"
