@@ -1,4 +1,4 @@
-"""The page of every command, made from the commands themselves: `python -m tuneline.cli.reference > docs/command-line.md`."""
+"""The page of every command, made from the commands themselves (`make docs`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tuneline.cli.root import cli
 
 HEAD = """# The command line
 
-Made from the commands' own help by `make docs`; a test holds the two together. Exit codes: [exit-codes.md](exit-codes.md).
+Made from the commands' own help by `make docs`; a test holds the two together. Codes: [exit-codes.md](exit-codes.md).
 """
 
 

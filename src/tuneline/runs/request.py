@@ -56,7 +56,7 @@ class RunRequest:
 
 def job_id(template: str) -> str:
     """A new pipeline job id: the template, the second, and random hex digits, since two runs may share a second."""
-    return f"{template}-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    return f"{template}-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
 
 
 def read_config(path: Path) -> dict[str, object]:
