@@ -1,0 +1,55 @@
+"""Writes `compiled/` from `components/` and `pipelines/`: `python -m pipelines.compile [FOLDER]`.
+
+The same sources give the same bytes, whatever the folder and the time. `TUNELINE_IMAGE` is the image that is written
+into every step (`components/image.py`).
+"""
+
+import importlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from kfp import compiler
+
+COMPONENTS = (
+    "validate_dataset",
+    "plan_tuning",
+    "upload_dataset",
+    "submit_tuning_job",
+    "wait_for_tuning_job",
+    "select_checkpoint",
+    "upload_model",
+    "evaluate_model",
+    "deploy_model",
+    "report_run",
+)
+"""Each is the function of its name in the module `components.<name>`."""
+
+PIPELINES = {"tune_large_model": "tune_large_model", "tune_large_model_core": "tune_large_model"}
+"""Pipeline → module of `pipelines/` in which it stands."""
+
+
+def write(folder: Path) -> list[Path]:
+    """Compiles everything into `folder`, and returns what was written; files of sources that are gone are removed."""
+    wanted = {
+        **{folder / "components" / f"{name}.yaml": (f"components.{name}", name) for name in COMPONENTS},
+        **{folder / "pipelines" / f"{name}.yaml": (f"pipelines.{module}", name) for name, module in PIPELINES.items()},
+    }
+    for path, (module, name) in wanted.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Compiled beside its place and then renamed, so that no reader ever sees half a template.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
+            fresh = Path(scratch) / path.name
+            compiler.Compiler().compile(getattr(importlib.import_module(module), name), str(fresh))
+            os.replace(fresh, path)
+    for kind in ("components", "pipelines"):
+        for stale in set((folder / kind).glob("*.yaml")) - set(wanted):
+            stale.unlink()
+    return list(wanted)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "compiled"
+    for written in write(target):
+        print(written)
