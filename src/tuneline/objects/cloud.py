@@ -145,19 +145,23 @@ def upload_file(path: str | os.PathLike[str], uri: str) -> ObjectInfo:
     return found
 
 
-@functools.cache
 def client() -> storage.Client:
-    """The official client, made on first use and once a process."""
+    """The official client, made on first use and once a process and address."""
+    return _client(settings.storage_url())
+
+
+@functools.cache
+def _client(address: str | None) -> storage.Client:
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import storage
 
-    if address := settings.storage_url():
-        return storage.Client(
-            project=settings.project() or "tuneline-local",
-            credentials=AnonymousCredentials(),
-            client_options={"api_endpoint": address},
-        )
-    return storage.Client()
+    if address is None:
+        return storage.Client()
+    return storage.Client(
+        project=settings.project() or "tuneline-local",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": address},
+    )
 
 
 def _info(item: Mapping[str, Any], server_time: datetime | None) -> ObjectInfo:
