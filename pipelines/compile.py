@@ -12,6 +12,8 @@ from pathlib import Path
 
 from kfp import compiler
 
+from pipelines import stubs
+
 COMPONENTS = (
     "validate_dataset",
     "plan_tuning",
@@ -49,7 +51,15 @@ def write(folder: Path) -> list[Path]:
     return list(wanted)
 
 
+def main(arguments: list[str]) -> None:
+    """Writes `compiled/` and its type stubs; with a folder named, compiles into that one alone."""
+    if arguments:
+        written = write(Path(arguments[0]))
+    else:
+        compiled = Path(__file__).resolve().parent.parent / "compiled"
+        written = write(compiled) + stubs.write(compiled)
+    print("\n".join(map(str, written)))
+
+
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "compiled"
-    for written in write(target):
-        print(written)
+    main(sys.argv[1:])

@@ -1,0 +1,285 @@
+"""Generated from compiled/components/ by `make compile`: do not edit."""
+
+from kfp.dsl import PipelineTask
+from kfp.dsl.pipeline_channel import PipelineChannel
+
+def deploy_model(
+    *,
+    model_resource_name: str | PipelineChannel,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+    plan: str | PipelineChannel,
+) -> PipelineTask:
+    """Deploys the model to an endpoint of its own if the plan says so; an endpoint bills by the hour.
+
+    Args:
+        model_resource_name: The model to deploy.
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+        plan: Output of `plan_tuning`.
+
+    Outputs:
+        endpoint_resource_name: str. `projects/P/locations/L/endpoints/E`; empty where nothing was to be deployed.
+        endpoint: google.VertexEndpoint.
+    """
+
+def evaluate_model(
+    *,
+    checkpoint: str | PipelineChannel,
+    model_resource_name: str | PipelineChannel,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+    plan: str | PipelineChannel,
+    result: str | PipelineChannel,
+) -> PipelineTask:
+    """Scores base and tuned model on the same rows and says whether they differ by more than chance.
+
+    Args:
+        checkpoint: Output of `select_checkpoint`.
+        model_resource_name: The model that is evaluated; the scores are of its checkpoint.
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+        plan: Output of `plan_tuning`.
+        result: Output of `wait_for_tuning_job`.
+
+    Outputs:
+        evaluation: str. Scores, paired comparison and verdict, as JSON.
+        metrics: system.Metrics.
+    """
+
+def plan_tuning(
+    *,
+    dataset_uri: str | PipelineChannel,
+    facts: str | PipelineChannel,
+    large_model_reference: str | PipelineChannel,
+    model_display_name: str | PipelineChannel,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+    project: str | PipelineChannel,
+    accelerator_type: str | PipelineChannel = ...,
+    base_model_uri: str | PipelineChannel = ...,
+    batch_size: int | PipelineChannel = ...,
+    default_context: str | PipelineChannel = ...,
+    deploy_model: bool | PipelineChannel = ...,
+    enable_checkpoint_selection: str | PipelineChannel = ...,
+    enable_early_stopping: bool | PipelineChannel = ...,
+    encryption_spec_key_name: str | PipelineChannel = ...,
+    engine: str | PipelineChannel = ...,
+    evaluation_data_uri: str | PipelineChannel = ...,
+    evaluation_interval: int | PipelineChannel = ...,
+    force: bool | PipelineChannel = ...,
+    labels: dict[str, object] | PipelineChannel = ...,
+    learning_rate: float | PipelineChannel = ...,
+    learning_rate_multiplier: float | PipelineChannel = ...,
+    location: str | PipelineChannel = ...,
+    max_context_length: str | PipelineChannel = ...,
+    max_cost_usd: float | PipelineChannel = ...,
+    network: str | PipelineChannel = ...,
+    on_cancel: str | PipelineChannel = ...,
+    provisioning: str | PipelineChannel = ...,
+    seed: int | PipelineChannel = ...,
+    service_account: str | PipelineChannel = ...,
+    serving_image: str | PipelineChannel = ...,
+    slice: str | PipelineChannel = ...,
+    staging_uri: str | PipelineChannel = ...,
+    tensorboard_resource_id: str | PipelineChannel = ...,
+    test_data_uri: str | PipelineChannel = ...,
+    train_steps: int | PipelineChannel = ...,
+    trainer_image: str | PipelineChannel = ...,
+) -> PipelineTask:
+    """Turns a request and the facts of its data into a plan: the one gate before anything is spent.
+
+    Args:
+        dataset_uri: Training set, JSON lines, in Cloud Storage.
+        facts: Output of `validate_dataset`.
+        large_model_reference: Base model, e.g. `code-bison@002`.
+        model_display_name: Display name of the model that will be uploaded.
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+        project: Project id.
+        accelerator_type: `GPU` or `TPU`; decides the tuning region and slice. Default: 'GPU'.
+        base_model_uri: Folder of an open base model to tune in place of a retired one; unset: the catalogue's.
+        batch_size: Examples a step; 0: what the model and the slice call for. Default: 0.
+        default_context: Context for every chat example that has none of its own.
+        deploy_model: Deploy to an endpoint, which bills by the hour. Default: False.
+        enable_checkpoint_selection: `true`, `false` or `default`: true where there is an evaluation set. Default:
+            'default'.
+        enable_early_stopping: Stop when the accuracy of predicted tokens no longer improves. Default: True.
+        encryption_spec_key_name: Customer-managed key, fully qualified; unset: Google's own keys.
+        engine: `custom_training`, `vertex_tuning` or `gemini_api`; unset: the one that the base model needs.
+        evaluation_data_uri: Evaluation set of 10 to 250 examples; unset: none.
+        evaluation_interval: Tuning steps between two evaluations. Default: 20.
+        force: Make a new job even where the same request has succeeded before. Default: False.
+        labels: Labels for the job and the model.
+        learning_rate: Learning rate itself, deprecated; 0: the recommended one times the multiplier. Default:
+            0.0.
+        learning_rate_multiplier: Multiple of the recommended learning rate. Default: 1.0.
+        location: Region in which the model is uploaded and deployed; unset: the region of the run.
+        max_context_length: Context length of the base model, `8k` or `32k`; unset: by the model's name.
+        max_cost_usd: Refuse what may cost more than this, or what has no known price; 0: no limit. Default: 0.0.
+        network: VPC network of the tuning job; unset: none.
+        on_cancel: `cancel` or `leave` the tuning job when the run is cancelled. Default: 'cancel'.
+        provisioning: `standard`, `spot`, `flex_start` or `reservation`. Default: 'standard'.
+        seed: Seed of the training order and of new weights. Default: 0.
+        service_account: Service account of the tuning job; unset: the service agent.
+        serving_image: Image that serves the tuned model; unset: this project's own.
+        slice: Slice of the catalogue to train on; unset: the accelerator's own.
+        staging_uri: Where staged data and the job ledger live; unset: the bucket of the pipeline root.
+        tensorboard_resource_id: TensorBoard instance in the region of the run; unset: none.
+        test_data_uri: Test set, never seen by training or selection; unset: none.
+        train_steps: Tuning steps. Default: 300.
+        trainer_image: Image of the trainer; unset: this project's own.
+
+    Outputs:
+        plan: str. Engine, regions, slice, batch size, steps, epochs and cost, as JSON.
+    """
+
+def report_run(
+    *,
+    model_display_name: str | PipelineChannel,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+) -> PipelineTask:
+    """Writes what the run did, chose and scored, or why it failed, as one page and as JSON.
+
+    Args:
+        model_display_name: Display name of the model, for the report's title.
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+
+    Outputs:
+        report: system.HTML.
+    """
+
+def select_checkpoint(
+    *,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+    plan: str | PipelineChannel,
+    result: str | PipelineChannel,
+) -> PipelineTask:
+    """Chooses the earliest checkpoint that the evaluation set cannot tell from the best, or the last one.
+
+    Args:
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+        plan: Output of `plan_tuning`.
+        result: Output of `wait_for_tuning_job`.
+
+    Outputs:
+        checkpoint: str. Step, URI and reason of the chosen checkpoint, as JSON.
+        curves: system.HTML.
+        metrics: system.Metrics.
+    """
+
+def submit_tuning_job(
+    *,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+    plan: str | PipelineChannel,
+    staged: str | PipelineChannel,
+) -> PipelineTask:
+    """Submits one tuning job for the request, however often this step is tried, killed or raced.
+
+    Args:
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+        plan: Output of `plan_tuning`.
+        staged: Output of `upload_dataset`.
+
+    Outputs:
+        gcp_resources: str. The job as a GcpResources message, which links it from the pipeline's page.
+        job: str. Resource name of the tuning job.
+        submission: str. Fingerprint, attempt, whether it was adopted, and the job's output folder, as JSON.
+    """
+
+def upload_dataset(
+    *,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+    plan: str | PipelineChannel,
+) -> PipelineTask:
+    """Copies the datasets to `<staging>/tuneline/data/<sha256>.jsonl`, created once and verified by checksum.
+
+    Args:
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+        plan: Output of `plan_tuning`.
+
+    Outputs:
+        staged: str. URI, SHA-256, CRC32C and number of examples of each staged set, as JSON.
+        dataset: system.Dataset.
+    """
+
+def upload_model(
+    *,
+    checkpoint: str | PipelineChannel,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+    plan: str | PipelineChannel,
+) -> PipelineTask:
+    """Uploads the chosen checkpoint as a model in the upload region; the same checkpoint again is the same model.
+
+    Args:
+        checkpoint: Output of `select_checkpoint`.
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+        plan: Output of `plan_tuning`.
+
+    Outputs:
+        model_resource_name: str. `projects/P/locations/L/models/M`.
+        model: google.VertexModel.
+    """
+
+def validate_dataset(
+    *,
+    dataset_uri: str | PipelineChannel,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+    default_context: str | PipelineChannel = ...,
+    evaluation_data_uri: str | PipelineChannel = ...,
+    fail_on: str | PipelineChannel = ...,
+    large_model_reference: str | PipelineChannel = ...,
+    test_data_uri: str | PipelineChannel = ...,
+) -> PipelineTask:
+    """Reads the datasets once and reports every problem, with line, column and fix; changes nothing.
+
+    Args:
+        dataset_uri: Training set, JSON lines, in Cloud Storage.
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+        default_context: Context for every chat example that has none of its own.
+        evaluation_data_uri: Evaluation set in the training set's format; unset: none.
+        fail_on: Least severity at which this step fails: `error` or `warning`; unset: it reports and never fails,
+            so that `plan_tuning` can tell the data's problems together with the request's.
+        large_model_reference: Base model whose limits apply, e.g. `code-bison@002`; unset: the format's own
+            limits.
+        test_data_uri: Test set, never seen by training or selection; unset: none.
+
+    Outputs:
+        facts: str. What planning needs to know of the data, as JSON.
+        metrics: system.Metrics.
+        report: system.HTML.
+    """
+
+def wait_for_tuning_job(
+    *,
+    job: str | PipelineChannel,
+    pipeline_job_name: str | PipelineChannel,
+    pipeline_root: str | PipelineChannel,
+    plan: str | PipelineChannel,
+    submission: str | PipelineChannel,
+) -> PipelineTask:
+    """Waits until the job has ended; fails with the job's own error text where it ended badly.
+
+    Args:
+        job: Resource name of the tuning job.
+        pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
+        plan: Output of `plan_tuning`.
+        submission: Output of `submit_tuning_job`.
+
+    Outputs:
+        gcp_resources: str. The job as a GcpResources message, which links it from the pipeline's page.
+        result: str. State, steps and URIs of what the job made, as JSON.
+    """
