@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 
 from google.api import annotations_pb2, resource_pb2
+from google.longrunning import operations_proto_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from tuneline.local.definition.codec import JsonCodec
@@ -37,6 +38,10 @@ class Method:
     output: str
     client_streaming: bool
     server_streaming: bool
+    response: str
+    """What a long-running operation of this method answers in the end, or nothing."""
+    metadata: str
+    """The metadata of that operation."""
 
     @property
     def path(self) -> str:
@@ -68,6 +73,8 @@ class Definition:
         self._classes: dict[str, type] = {}
 
     def _add_method(self, service: str, rpc: descriptor_pb2.MethodDescriptorProto) -> None:
+        package = service.rpartition(".")[0]
+        operation = rpc.options.Extensions[operations_proto_pb2.operation_info]
         method = Method(
             full_name=f"{service}.{rpc.name}",
             name=rpc.name,
@@ -77,6 +84,8 @@ class Definition:
             output=rpc.output_type.lstrip("."),
             client_streaming=rpc.client_streaming,
             server_streaming=rpc.server_streaming,
+            response=_resolve(operation.response_type, package),
+            metadata=_resolve(operation.metadata_type, package),
         )
         self.methods[method.full_name] = method
         if not rpc.options.HasExtension(annotations_pb2.http) or service.startswith(MIXINS):
@@ -129,6 +138,10 @@ class Definition:
         message = self.new(into) if isinstance(into, str) else into
         self.json.parse(value, message)
         return message
+
+
+def _resolve(name: str, package: str) -> str:
+    return name if not name or "." in name else f"{package}.{name}"
 
 
 MIXINS = ("google.longrunning.", "google.cloud.location.", "google.iam.")

@@ -1,0 +1,125 @@
+"""One entrance for every API call, whatever transport brought it: log, faults, rules, then the method itself.
+
+Standard methods (create, get, list, update, delete, cancel) work for every resource of the definition; a Behaviour adds
+meaning, a registered method replaces or adds one. What has neither, and would need one, answers UNIMPLEMENTED by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from tuneline.local.definition import Definition, Method
+from tuneline.local.resources import standard
+from tuneline.local.resources.behaviour import METHODS, Call
+from tuneline.local.resources.calls import CallLog
+from tuneline.local.resources.errors import ApiError
+from tuneline.local.resources.faults import Faults
+from tuneline.local.resources.names import check_location
+from tuneline.local.resources.projects import Projects
+from tuneline.local.resources.store import Store
+
+_STANDARD = re.compile(r"^(Create|Get|List|Update|Delete|Cancel)([A-Z]\w*)$")
+
+
+class Engine:
+    """Carries out calls on one store."""
+
+    def __init__(
+        self, *, service: Any, api: Definition, store: Store, calls: CallLog, faults: Faults, projects: Projects
+    ) -> None:
+        self.service = service
+        self.api = api
+        self.store = store
+        self.calls = calls
+        self.faults = faults
+        self.projects = projects
+
+    async def call(self, method: Method, request: Any, call: Call) -> Any:
+        """The answer, in the version asked; for a server-streaming method an async iterator of answers.
+
+        Raises ApiError, and faults.Dropped where the connection is to be cut.
+        """
+        began = time.monotonic()
+        resource = ""
+        try:
+            fault = await self.faults.before(method.name)
+            self._normalise(request)
+            resource = _resource_of(request)
+            self._check(method, request)
+            answer = self._dispatch(method, request, call)
+            if inspect.isawaitable(answer):
+                answer = await answer
+            if not isinstance(answer, AsyncIterator):
+                answer = self.api.convert(answer, method.output)
+                resource = getattr(answer, "name", "") or resource
+            elif not method.server_streaming:
+                raise TypeError(f"{method.full_name} gave a stream and does not stream")
+            else:
+                answer = self._converted(answer, method.output)
+            await self.faults.after(fault)
+        except ApiError as error:
+            self.calls.record(call, resource, error.http, began, error.message)
+            raise
+        except asyncio.CancelledError:
+            self.calls.record(call, resource, 499, began, "the client went away")
+            raise
+        except Exception as error:
+            self.calls.record(call, resource, 500, began, repr(error))
+            raise
+        self.calls.record(call, resource, 200, began)
+        return answer
+
+    async def _converted(self, answers: AsyncIterator[Any], full_name: str) -> AsyncIterator[Any]:
+        async for answer in answers:
+            yield self.api.convert(answer, full_name)
+
+    def _normalise(self, request: Any) -> None:
+        """Write project numbers as ids, so that a resource has one name; refuse empty and misspelled locations."""
+        for field, value in request.ListFields():
+            if field.type != field.TYPE_STRING or field.is_repeated or not value.startswith("projects/"):
+                continue
+            setattr(request, field.name, self.projects.by_id(value))
+            check_location(value, field.json_name)
+
+    def _check(self, method: Method, request: Any) -> None:
+        missing = list(self.api.rules.missing(request))
+        if missing:
+            what = [(path, "Required field is not set.") for path in missing]
+            named = ", ".join(missing)
+            raise ApiError("INVALID_ARGUMENT", f"Required field is not set: {named}.", violations=what)
+
+    def _dispatch(self, method: Method, request: Any, call: Call) -> Any:
+        handler = METHODS.get(method.full_name)
+        if handler:
+            return handler(self.service, request, call)
+        found = _STANDARD.match(method.name)
+        if found:
+            return standard.METHODS[found.group(1)](self.service, method, request, call)
+        raise unimplemented(method)
+
+
+def unimplemented(method: Method) -> ApiError:
+    """The refusal for a method that would need a meaning it does not have here."""
+    return ApiError(
+        "UNIMPLEMENTED",
+        f"{method.full_name} is not implemented by the local Vertex AI. What is: docs/local-vertex.md.",
+        reason="METHOD_NOT_IMPLEMENTED_LOCALLY",
+        metadata={"method": method.full_name},
+    )
+
+
+def _resource_of(request: Any) -> str:
+    """The name that the call log shows: what the request is about."""
+    for name in ("name", "parent", "endpoint", "model"):
+        value = getattr(request, name, "")
+        if isinstance(value, str) and value:
+            return value
+    for field, value in request.ListFields():
+        if field.message_type and not field.is_repeated and isinstance(getattr(value, "name", None), str):
+            return str(value.name)
+    return ""

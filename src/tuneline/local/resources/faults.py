@@ -1,0 +1,110 @@
+"""Faults on demand: the next calls of a method are refused, delayed, or cut off before or after their effect."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tuneline.local.resources.errors import CODES, ApiError, invalid
+
+_BY_HTTP = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
+            409: "ABORTED", 429: "RESOURCE_EXHAUSTED", 499: "CANCELLED", 500: "INTERNAL", 501: "UNIMPLEMENTED",
+            503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}  # fmt: skip
+
+
+class Dropped(Exception):
+    """The connection is to be closed without an answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What happens to the next `times` calls of the methods that match."""
+
+    method: str
+    """RPC name, `*` allowed: `CreateCustomJob`, `Get*`; for the object store `storage.objects.insert`."""
+    status: int = 0
+    """HTTP status to refuse with; 0: no refusal."""
+    times: int = 1
+    delay_s: float = 0.0
+    """Seconds before the effect; with `late` after the answer was dropped."""
+    drop: str = ""
+    """`before` or `after` the effect: the connection is cut and no answer sent."""
+    message: str = ""
+    retry_after_s: float | None = None
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Fault:
+        """From the body of POST /_tuneline/faults: method, status, times, delay, drop, message, retryAfter."""
+        known = {"method", "status", "times", "delay", "drop", "message", "retryAfter"}
+        unknown = sorted(set(value) - known)
+        if unknown:
+            raise invalid(unknown[0], f"is no part of a fault; known are {', '.join(sorted(known))}.")
+        if not value.get("method"):
+            raise invalid("method", "a fault names the method it hits, e.g. CreateCustomJob.")
+        status = _status(value.get("status", 0))
+        if value.get("drop", "") not in ("", "before", "after"):
+            raise invalid("drop", "is 'before' or 'after'.")
+        return cls(
+            method=str(value["method"]),
+            status=status,
+            times=int(value.get("times", 1)),
+            delay_s=float(str(value.get("delay", 0)).removesuffix("s")),
+            drop=value.get("drop", ""),
+            message=value.get("message", ""),
+            retry_after_s=value.get("retryAfter"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if v not in ("", 0, None)}
+
+
+def _status(given: Any) -> int:
+    if isinstance(given, str) and given.upper() in CODES:
+        return CODES[given.upper()][1]
+    status = int(given)
+    if status and status not in _BY_HTTP:
+        raise invalid("status", f"{status} is none of {sorted(_BY_HTTP)}.")
+    return status
+
+
+class Faults:
+    """The faults that are still to happen."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        self._waiting.append(fault)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def list(self) -> list[Fault]:
+        return list(self._waiting)
+
+    async def before(self, method: str) -> Fault | None:
+        """Use up one matching fault; refuses or delays here, and answers one that drops afterwards."""
+        fault = next((f for f in self._waiting if fnmatchcase(method, f.method)), None)
+        if fault is None:
+            return None
+        at = self._waiting.index(fault)
+        if fault.times > 1:
+            self._waiting[at] = replace(fault, times=fault.times - 1)
+        else:
+            del self._waiting[at]
+        if fault.delay_s:
+            await asyncio.sleep(fault.delay_s)
+        if fault.drop == "before":
+            raise Dropped(f"fault: {method} dropped before its effect")
+        if fault.status:
+            code = _BY_HTTP[fault.status]
+            message = fault.message or f"Fault on demand: {method} answers {fault.status}."
+            raise ApiError(code, message, reason="FAULT_ON_DEMAND", retry_s=fault.retry_after_s)
+        return fault
+
+    async def after(self, fault: Fault | None) -> None:
+        """Cut the connection where the fault says so; the effect has happened."""
+        if fault is not None and fault.drop == "after":
+            raise Dropped("fault: dropped after its effect")
