@@ -1,0 +1,133 @@
+"""The small acts of which the rules are made: each repeats what may be repeated, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeVar
+
+from tuneline import errors
+from tuneline.jobs import effects as do
+from tuneline.jobs.engines import LABEL_ATTEMPT, LABEL_NONCE
+from tuneline.jobs.ledger import Attempt, Snapshot, closed_key, judge_key
+from tuneline.jobs.model import Job
+from tuneline.jobs.terms import Progress, Terms
+
+Result = TypeVar("Result")
+Rules = Generator[do.Effect, do.Answer, Result]
+
+
+def insist(terms: Terms, effect: do.Effect) -> Rules[do.Answer]:
+    """Repeats an effect until it is answered; an outage longer than 2T + W ends it with the service's error.
+
+    For every effect but `Send`.
+    """
+    pause_s, began = terms.settings.poll_s / 4, (yield do.Now())
+    while True:
+        try:
+            return (yield effect)
+        except (errors.Unavailable, errors.QuotaExceeded):
+            if (yield do.Now()) - began > terms.settings.patience_s:
+                raise
+        yield from pause(terms, pause_s)
+        pause_s = min(2 * pause_s, 4 * terms.settings.poll_s)
+
+
+def pause(terms: Terms, seconds: float) -> Rules[None]:
+    """Lets about `seconds` pass: jittered, so that racing submitters do not march in step."""
+    yield do.Sleep(seconds * terms.random.uniform(0.75, 1.25))
+
+
+def scan(terms: Terms) -> Rules[Snapshot]:
+    """The ledger as it is now."""
+    return (yield from insist(terms, do.Scan()))
+
+
+def read(terms: Terms, key: str) -> Rules[dict[str, object]]:
+    """A ledger object's value. Raises `NotFound`."""
+    return (yield from insist(terms, do.Read(key)))
+
+
+def create_own(terms: Terms, key: str, value: dict[str, object]) -> Rules[bool]:
+    """Whether the object is ours: created now, or by a first try of this very call whose answer was lost."""
+    if (yield from insist(terms, do.Create(key, value))):
+        return True
+    return (yield from read(terms, key)).get("nonce") == value["nonce"]
+
+
+def find(terms: Terms, number: int) -> Rules[list[Job]]:
+    """The jobs of one attempt, in whatever state, as far as the list shows them yet."""
+    return [job for job in (yield from insist(terms, do.Find())) if attempt_of(job) == number]
+
+
+def get(terms: Terms, name: str) -> Rules[Job | None]:
+    """The job, or None where there is none of that name."""
+    try:
+        return (yield from insist(terms, do.Get(name)))
+    except errors.NotFound:
+        return None
+
+
+def cancel(terms: Terms, progress: Progress, name: str) -> Rules[None]:
+    """Cancels a job once."""
+    if name in progress.cancelled:
+        return
+    try:
+        yield from insist(terms, do.Cancel(name))
+    except errors.NotFound:
+        return  # gone is as good as cancelled
+    progress.cancelled.append(name)
+
+
+def judge(terms: Terms, number: int, found: list[Job]) -> Rules[None]:
+    """Names the attempt's job; where others were quicker, theirs stands."""
+    # Live before ended, old before new: the same choice for everybody who sees the same list.
+    best = min(found, key=lambda job: (not job.state.live, job.created is None, str(job.created or ""), job.name))
+    verdict = {"nonce": best.labels.get(LABEL_NONCE, ""), "name": best.name}
+    yield from insist(terms, do.Create(judge_key(number), verdict))
+
+
+def judge_none(terms: Terms, number: int, nonce: str, why: str) -> Rules[bool]:
+    """Decides that the attempt has no job and closes it; False where a job had been named before.
+
+    A job that lands afterwards finds another nonce than its own in the judge and leaves, or is cancelled by whoever
+    sees it.
+    """
+    if not (yield from create_own(terms, judge_key(number), {"nonce": nonce, "name": "", "refused": why})):
+        return False
+    yield from close(terms, number, why)
+    return True
+
+
+def close(terms: Terms, number: int, reason: str, *, run: str = "") -> Rules[None]:
+    """Closes an attempt that has been judged; the next may begin."""
+    yield from insist(terms, do.Create(closed_key(number), {"reason": reason, "run": run}))
+
+
+def named(terms: Terms, number: int) -> Rules[str | None]:
+    """The job that an attempt's judge names, '' where it says that there is none, None where nothing is known."""
+    try:
+        verdict = yield from read(terms, judge_key(number))
+    except errors.NotFound:
+        return None
+    name = str(verdict.get("name") or "")
+    return name if name or verdict.get("refused") else None
+
+
+def run_of(terms: Terms, attempt: Attempt, nonce: str) -> Rules[str]:
+    """The run whose claim bears the nonce, or ''."""
+    for key in attempt.claims:
+        claim = yield from read(terms, key)
+        if claim.get("nonce") == nonce:
+            return str(claim.get("run") or "")
+    return ""
+
+
+def attempt_of(job: Job) -> int:
+    """The attempt that a job's label names; 0 where it names none."""
+    text = job.labels.get(LABEL_ATTEMPT, "")
+    return int(text) if text.isdecimal() else 0
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two names mean one job: the service may write the project's number where we have its id."""
+    return one.rsplit("/", 1)[-1] == other.rsplit("/", 1)[-1]
