@@ -1,0 +1,27 @@
+"""Checkpoints of a tuning job: what each scored, which one to keep, and why.
+
+A job's output folder is read by URI alone (`docs/checkpoints.md`); nothing here trains or calls a service.
+"""
+
+from tuneline.checkpoints.choose import Choice, Selection, choose
+from tuneline.checkpoints.curves import Curves, chart, read_curves, render_page
+from tuneline.checkpoints.paired import Comparison, compare
+from tuneline.checkpoints.result import Checkpoint, Evaluation, Result, Rows, read_result, read_rows
+
+__all__ = [
+    "Checkpoint",
+    "Choice",
+    "Comparison",
+    "Curves",
+    "Evaluation",
+    "Result",
+    "Rows",
+    "Selection",
+    "chart",
+    "choose",
+    "compare",
+    "read_curves",
+    "read_result",
+    "read_rows",
+    "render_page",
+]

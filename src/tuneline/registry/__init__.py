@@ -1,0 +1,19 @@
+"""The Model Registry: models uploaded once, listed by base model, and deployed to endpoints of their own."""
+
+from tuneline.registry.endpoints import Deployment, Endpoint, deploy
+from tuneline.registry.endpoints import get as get_endpoint
+from tuneline.registry.models import BASE_MODEL_LABEL, Model, Upload, get, list_tuned, model_id, upload
+
+__all__ = [
+    "BASE_MODEL_LABEL",
+    "Deployment",
+    "Endpoint",
+    "Model",
+    "Upload",
+    "deploy",
+    "get",
+    "get_endpoint",
+    "list_tuned",
+    "model_id",
+    "upload",
+]
