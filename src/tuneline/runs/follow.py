@@ -123,7 +123,7 @@ class _Live:
         submission = _decoded(submitted["result"].get("submission", submitted["result"]))
         plan = records.read(self._run_folder, "plan_tuning")
         parameters = _decoded(plan["result"].get("plan", plan["result"])) if plan else {}
-        self._total = int(parameters.get("hyperparameters", {}).get("train_steps", 0))
+        self._total = int(parameters.get("training", {}).get("train_steps", 0))
         self._metrics = f"{submission['output_uri'].rstrip('/')}/metrics.jsonl"
         return True
 

@@ -1,0 +1,120 @@
+"""A report in data as one self-contained HTML page: no script, no font, no picture from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+from tuneline.checkpoints.curves import chart
+from tuneline.reports import words
+
+Row = tuple[str, str]
+
+
+def render(data: dict[str, Any]) -> str:
+    """The page of a report that `build` made. Every value of the user's is escaped."""
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["duration"] = words.duration
+    template = environment.from_string((files("tuneline.reports") / "page.html.j2").read_text(encoding="utf-8"))
+    evaluation = data["evaluation"]
+    return template.render(
+        **{key: data[key] for key in ("title", "job", "state", "started", "seconds", "error", "steps", "samples")},
+        version=data["version"],
+        stand_in=words.stand_in(data),
+        tiles=list(_tiles(data)),
+        checkpoint=data["checkpoint"] or None,
+        charts=list(_charts(data)),
+        scores=[_score(score) for score in evaluation.get("scores", [])],
+        score_notes=[note for note in (evaluation.get("verdict"), *evaluation.get("notes", [])) if note],
+        datasets=list(_datasets(data["facts"])),
+        data_notes=[],
+        plan=list(words.plan_rows(data)),
+        plan_notes=[*data["plan"].get("warnings", []), *data["plan"].get("notes", [])],
+        links=list(_links(data)),
+    )
+
+
+def _tiles(data: dict[str, Any]) -> Iterator[dict[str, str]]:
+    scores = {score["metric"]: score for score in data["evaluation"].get("scores", [])}
+    for name in ("exact_match", "token_accuracy"):
+        if name in scores:
+            score = scores[name]
+            yield {
+                "label": f"{score['title']}, tuned",
+                "value": words.share(score["tuned"]),
+                "note": f"untuned base {words.share(score['base'])}, n = {score['n']}",
+            }
+    checkpoint, result = data["checkpoint"], data["result"]
+    if checkpoint:
+        yield {
+            "label": "checkpoint",
+            "value": f"step {checkpoint['step']}",
+            "note": f"of {checkpoint.get('candidates', '?')} kept",
+        }
+    if result.get("seconds"):
+        rate = result.get("tokens_per_second")
+        yield {
+            "label": "training",
+            "value": words.duration(result["seconds"]),
+            "note": f"{rate:,.0f} tokens a second" if rate else "",
+        }
+    if data["seconds"]:
+        yield {"label": "whole run", "value": words.duration(data["seconds"]), "note": f"{len(data['steps'])} steps"}
+
+
+def _charts(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    curves = data["curves"]
+    chosen = data["checkpoint"].get("step")
+    for kind, caption in (("loss", "loss (nats a token)"), ("accuracy", "share of response tokens predicted right")):
+        train, evaluation = curves.get(f"train_{kind}", []), curves.get(f"eval_{kind}", [])
+        svg = chart(train, evaluation, chosen=chosen, share=kind == "accuracy", label=f"{kind} over steps")
+        if svg:
+            yield {"svg": svg, "caption": caption, "evaluated": bool(evaluation)}
+
+
+def _score(score: dict[str, Any]) -> dict[str, str]:
+    shown = words.number if score["metric"] == "loss" else words.share
+    signed = words.signed_number if score["metric"] == "loss" else words.signed_points
+    return {
+        "metric": score.get("title", score["metric"]),
+        "base": shown(score["base"]),
+        "tuned": shown(score["tuned"]),
+        "difference": signed(score["difference"]),
+        "interval": f"{signed(score['low'])} to {signed(score['high'])}",
+        "verdict": score["verdict"],
+    }
+
+
+def _datasets(facts: dict[str, Any]) -> Iterator[dict[str, str]]:
+    for name in ("train", "evaluation", "test"):
+        found = facts.get(name)
+        if not found:
+            continue
+        tokens = found.get("tokens")
+        tokens = tokens.get("estimate") if isinstance(tokens, dict) else tokens
+        duplicates = found.get("duplicates") or {}
+        yield {
+            "name": name,
+            "examples": f"{found.get('examples', 0):,.0f}",
+            "format": str(found.get("format", "")),
+            "tokens": f"≈ {tokens:,.0f}" if tokens else "",
+            "errors": f"{found.get('errors', 0):,.0f}" if isinstance(found.get("errors", 0), int | float) else "",
+            "duplicates": f"{duplicates.get('exact', 0):,.0f}" if isinstance(duplicates, dict) else "",
+            "uri": str(found.get("uri", "")),
+        }
+
+
+def _links(data: dict[str, Any]) -> Iterator[Row]:
+    pairs = (
+        ("tuned model", data["model"]),
+        ("endpoint", data["endpoint"]),
+        ("tuning job", data["submission"].get("name", "")),
+        ("its output", data["submission"].get("output_uri", "")),
+        ("adapter of the checkpoint", data["checkpoint"].get("uri", "")),
+        ("job ledger", data["submission"].get("ledger_uri", "")),
+        ("run folder", data["run_folder"]),
+    )
+    yield from ((name, value) for name, value in pairs if value)

@@ -1,0 +1,88 @@
+"""How a report says its figures and facts: the same words on the page and on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def duration(seconds: float) -> str:
+    """`4.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def share(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def signed_points(value: float) -> str:
+    """A difference of shares in percentage points."""
+    return f"{100 * value:+.1f}"
+
+
+def number(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def signed_number(value: float) -> str:
+    return f"{value:+.3f}"
+
+
+def amount(value: float) -> str:
+    """A number without the `.0` that JSON through a pipeline gives whole ones."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:g}"
+
+
+def stand_in(data: dict[str, Any]) -> str:
+    """One sentence if a small model took the place of the one that was asked for, else ''."""
+    tuned = data["result"].get("base_model") or {}
+    planned = data["plan"].get("base_model") or {}
+    if not (tuned.get("stand_in") or planned.get("stand_in")):
+        return ""
+    name = tuned.get("name") or "the built-in base"
+    size = f" ({tuned['parameters'] / 1e6:.1f}M parameters)" if tuned.get("parameters") else ""
+    asked = planned.get("name") or planned.get("requested") or tuned.get("requested")
+    return (
+        f"On this machine {name}{size} was tuned in place of {asked}; on Vertex AI the same run tunes {asked} itself."
+    )
+
+
+def plan_rows(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was asked and decided, a row each, in the order in which one asks for it."""
+    plan = data["plan"]
+    if not plan:
+        yield from ((key, str(value)) for key, value in data["request"].items() if value not in ("", 0, None))
+        return
+    base, training, regions = plan["base_model"], plan["training"], plan["regions"]
+    asked = base["requested"]
+    yield "base model", f"{asked} → {base['name']}" if base.get("replaced") else asked
+    if base.get("replaced"):
+        yield "why another", base["replaced"]
+    yield "engine", plan["engine"].replace("_", " ")
+    yield "regions", f"pipeline {regions['pipeline']}, tuning {regions['tuning']}, model {regions['upload']}"
+    if plan.get("slice"):
+        machine = plan["slice"]["machine_spec"].get("machineType", "")
+        yield "slice", f"{plan['slice']['name']} ({machine}), {plan['provisioning']}"
+    yield (
+        "training",
+        f"{amount(training['train_steps'])} steps × {amount(training['batch_size'])} examples = "
+        f"{amount(training['examples_seen'])} seen, {training['epochs']:.2f} epochs",
+    )
+    yield "learning rate", f"recommended × {training['learning_rate_multiplier']:g}"
+    if training["evaluation_interval"]:
+        stopping = "on" if training["early_stopping"] else "off"
+        yield "evaluation", f"every {amount(training['evaluation_interval'])} steps, early stopping {stopping}"
+    yield "encryption", plan.get("encryption_key") or "Google's own keys"
+    yield "duration", _range(plan["duration_s"], duration)
+    yield "cost", _range(plan["cost_usd"], lambda usd: f"{usd:,.2f} USD")
+
+
+def _range(value: dict[str, Any], shown: Any) -> str:
+    if value.get("unknown") or value.get("low") is None:
+        return f"unknown: {value.get('unknown') or 'no figure'}"
+    return f"{shown(value['low'])} to {shown(value['high'])}" if value["low"] != value["high"] else shown(value["low"])
