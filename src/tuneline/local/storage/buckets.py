@@ -1,0 +1,207 @@
+"""Buckets: create, get, list, patch, update, delete, and their policies."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+from typing import Any
+
+from tuneline.local.storage.conditions import of_query
+from tuneline.local.storage.errors import Refusal, invalid, no_bucket
+from tuneline.local.storage.exchange import Request, Response, json_response
+from tuneline.local.storage.index import Transaction
+from tuneline.local.storage.names import check_bucket
+from tuneline.local.storage.store import Resource, Store, etag, loaded, timestamp
+
+STAGING = "tuneline-local"
+"""The bucket that is there from the start."""
+OWN = (
+    "kind",
+    "id",
+    "name",
+    "projectNumber",
+    "timeCreated",
+    "updated",
+    "metageneration",
+    "etag",
+    "location",
+    "locationType",
+)
+"""Fields that no patch changes."""
+MULTI_REGIONS = ("US", "EU", "ASIA")
+
+
+def create_first(store: Store, project: str) -> None:
+    """Makes the staging bucket, once."""
+    if store.index.one("SELECT 1 FROM buckets WHERE name = ?", STAGING) is None:
+        said = {"name": STAGING, "location": "US-CENTRAL1"}
+        store.index.submit(lambda tx: _create(tx, store, project, said)).result()
+
+
+async def create(store: Store, request: Request) -> Response:
+    said = await request.json()
+    request.calling("storage.buckets.insert", f"gs://{said.get('name')}")
+    name = check_bucket(said.get("name"))
+    project = request.first("project")
+    if not project:
+        raise Refusal(400, "Required parameter: project", reason="required", location="project")
+    return json_response(await store.index.write(lambda tx: _create(tx, store, project, said | {"name": name})))
+
+
+async def get(store: Store, request: Request, name: str) -> Response:
+    resource = store.bucket(name)
+    of_query(request).check(resource, reading=True)
+    return json_response(resource)
+
+
+async def list_all(store: Store, request: Request) -> Response:
+    """The buckets of one project, by name."""
+    limit = request.number("maxResults") or 1000
+    after = base64.urlsafe_b64decode(request.first("pageToken")).decode() if request.first("pageToken") else ""
+    project, prefix = request.first("project"), request.first("prefix")
+    if not project:
+        raise Refusal(400, "Required parameter: project", reason="required", location="project")
+    rows = store.index.read(
+        "SELECT name, resource FROM buckets WHERE project = ? AND name > ? AND substr(name, 1, ?) = ? "
+        "ORDER BY name LIMIT ?",
+        store.project_number(project), after, len(prefix), prefix, limit + 1,
+    )  # fmt: skip
+    answer: dict[str, Any] = {"kind": "storage#buckets", "items": [loaded(row) for row in rows[:limit]]}
+    if len(rows) > limit:
+        answer["nextPageToken"] = base64.urlsafe_b64encode(rows[limit - 1]["name"].encode()).decode()
+    return json_response(answer)
+
+
+async def change(store: Store, request: Request, name: str) -> Response:
+    """PATCH merges one level deep and null removes; PUT replaces all that a caller may say."""
+    whole = request.method == "PUT"
+    request.calling("storage.buckets.update" if whole else "storage.buckets.patch", f"gs://{name}")
+    said, conditions = await request.json(), of_query(request)
+
+    def step(tx: Transaction) -> Resource:
+        resource = loaded(_row(tx, name))
+        conditions.check(resource)
+        fresh = {key: value for key, value in resource.items() if key in OWN or not whole or key == "storageClass"}
+        for key, value in said.items():
+            if key in OWN:
+                continue
+            if not whole and isinstance(value, dict) and isinstance(fresh.get(key), dict):
+                value = {k: v for k, v in {**fresh[key], **value}.items() if v is not None}
+            if value is None:
+                fresh.pop(key, None)
+            else:
+                fresh[key] = value
+        fresh["metageneration"] = str(int(resource["metageneration"]) + 1)
+        fresh["updated"] = timestamp(tx.tick())
+        fresh["etag"] = etag(name, fresh["metageneration"])
+        tx.execute("UPDATE buckets SET resource = ? WHERE name = ?", json.dumps(fresh), name)
+        return fresh
+
+    return json_response(await store.index.write(step))
+
+
+async def delete(store: Store, request: Request, name: str) -> Response:
+    request.calling("storage.buckets.delete", f"gs://{name}")
+    conditions = of_query(request)
+
+    def step(tx: Transaction) -> None:
+        conditions.check(loaded(_row(tx, name)))
+        if tx.one("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", name):
+            raise Refusal(409, f"The bucket you tried to delete is not empty: {name}.", code="BucketNotEmpty")
+        for row in tx.execute(
+            "SELECT blob FROM parts JOIN multiparts ON upload = id WHERE bucket = ?", name
+        ).fetchall():
+            tx.freed.append(row["blob"])
+        for row in tx.execute("SELECT id FROM uploads WHERE bucket = ?", name).fetchall():
+            tx.freed.append(row["id"])
+        tx.execute("DELETE FROM parts WHERE upload IN (SELECT id FROM multiparts WHERE bucket = ?)", name)
+        tx.execute("DELETE FROM multiparts WHERE bucket = ?", name)
+        tx.execute("DELETE FROM uploads WHERE bucket = ?", name)
+        tx.execute("DELETE FROM buckets WHERE name = ?", name)
+
+    await store.index.write(step)
+    return Response(status=204)
+
+
+async def policy(store: Store, request: Request, name: str) -> Response:
+    """The bucket's IAM policy: kept and given back, never enforced."""
+    if request.method == "PUT":
+        request.calling("storage.buckets.setIamPolicy", f"gs://{name}")
+        said = await request.json()
+
+        def step(tx: Transaction) -> Resource:
+            held = _policy(name, _row(tx, name)["iam"])
+            if said.get("etag") not in (None, held["etag"]):
+                raise Refusal(412, "The policy was changed since it was read: its etag is another.")
+            fresh = {"version": 1, "bindings": [], **said}
+            fresh |= {"kind": held["kind"], "resourceId": held["resourceId"], "etag": etag("policy", tx.tick())}
+            tx.execute("UPDATE buckets SET iam = ? WHERE name = ?", json.dumps(fresh), name)
+            return fresh
+
+        return json_response(await store.index.write(step))
+    store.bucket(name)
+    row = store.index.one("SELECT iam FROM buckets WHERE name = ?", name)
+    return json_response(_policy(name, row["iam"] if row else None))
+
+
+async def test_permissions(store: Store, request: Request, name: str) -> Response:
+    """Everything is permitted here, as to the owner of the project."""
+    store.bucket(name)
+    asked = request.query.get("permissions", [])
+    if not asked:
+        raise Refusal(400, "Required parameter: permissions", reason="required", location="permissions")
+    return json_response({"kind": "storage#testIamPermissionsResponse", "permissions": asked})
+
+
+def _create(tx: Transaction, store: Store, project: str, said: dict[str, Any]) -> Resource:
+    name = said["name"]
+    if tx.one("SELECT 1 FROM buckets WHERE name = ?", name):
+        raise Refusal(
+            409, f"Your previous request to create the named bucket succeeded and you already own it: {name}."
+        )
+    location = said.get("location", "US")
+    if not isinstance(location, str) or not location.replace("-", "").isalnum():
+        raise invalid(f"The specified location constraint is not valid: {location!r}.", location="location")
+    moment = tx.tick()
+    number = store.project_number(project)
+    resource = {
+        "storageClass": "STANDARD",
+        "iamConfiguration": {
+            "bucketPolicyOnly": {"enabled": False},
+            "uniformBucketLevelAccess": {"enabled": False},
+            "publicAccessPrevention": "inherited",
+        },
+        # Deleted is deleted here: no copy is kept to be restored.
+        "softDeletePolicy": {"retentionDurationSeconds": "0"},
+        **{key: value for key, value in said.items() if value is not None},
+        "kind": "storage#bucket",
+        "id": name,
+        "selfLink": f"https://www.googleapis.com/storage/v1/b/{name}",
+        "projectNumber": number,
+        "location": location.upper(),
+        "locationType": "multi-region" if location.upper() in MULTI_REGIONS else "region",
+        "metageneration": "1",
+        "etag": etag(name, 1),
+        "timeCreated": timestamp(moment),
+        "updated": timestamp(moment),
+    }
+    statement = "INSERT INTO buckets (name, project, resource) VALUES (?, ?, ?)"
+    tx.execute(statement, name, number, json.dumps(resource))
+    return resource
+
+
+def _row(tx: Transaction, name: str) -> sqlite3.Row:
+    row = tx.one("SELECT resource, iam FROM buckets WHERE name = ?", name)
+    if row is None:
+        raise no_bucket(name)
+    return row
+
+
+def _policy(name: str, stored: str | None) -> Resource:
+    policy: Resource = (
+        json.loads(stored)
+        if stored
+        else {"kind": "storage#policy", "version": 1, "bindings": [], "etag": "CAE="}
+    )  # fmt: skip
+    return policy | {"resourceId": f"projects/_/buckets/{name}"}

@@ -1,0 +1,159 @@
+"""Objects of the JSON API: metadata, delete, copy, rewrite, compose, move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuneline.local.storage.bodies import Body
+from tuneline.local.storage.conditions import Conditions, of_query
+from tuneline.local.storage.errors import Refusal, no_object
+from tuneline.local.storage.exchange import Request, Response, json_response
+from tuneline.local.storage.index import Transaction
+from tuneline.local.storage.names import check_object
+from tuneline.local.storage.store import EDITABLE, Resource, Store, current, edited, insert, loaded, replace, retire
+
+MAX_SOURCES = 32
+"""Objects that one compose may join."""
+
+
+async def get(store: Store, request: Request, bucket: str, name: str) -> Response:
+    resource = loaded(store.find(bucket, name, request.number("generation")))
+    of_query(request).check(resource, reading=True)
+    return json_response(resource)
+
+
+async def change(store: Store, request: Request, bucket: str, name: str) -> Response:
+    """PATCH changes what is named; PUT replaces all that a caller may say."""
+    whole = request.method == "PUT"
+    request.calling("storage.objects.update" if whole else "storage.objects.patch", f"gs://{bucket}/{name}")
+    said, conditions, generation = await request.json(), of_query(request), request.number("generation")
+
+    def step(tx: Transaction) -> Resource:
+        row = current(tx, bucket, name, generation)
+        resource = loaded(row)
+        conditions.check(resource)
+        return replace(tx, row, edited(resource, said, whole=whole))
+
+    return json_response(await store.index.write(step))
+
+
+async def delete(
+    store: Store, request: Request, bucket: str, name: str, conditions: Conditions | None = None
+) -> Response:
+    """Deletes the live object, or one generation for good."""
+    request.calling("storage.objects.delete", f"gs://{bucket}/{name}")
+    wanted, generation = conditions or of_query(request), request.number("generation")
+
+    def step(tx: Transaction) -> None:
+        row = current(tx, bucket, name, generation)
+        wanted.check(loaded(row))
+        retire(tx, _bucket(tx, bucket), row, forever=generation is not None)
+
+    await store.index.write(step)
+    return Response(status=204)
+
+
+async def copy(
+    store: Store, request: Request, source: tuple[str, str], target: tuple[str, str], *, rewrite: bool
+) -> Response:
+    """A new object with the source's content, in one call however large it is; said metadata overrides the source's."""
+    bucket, name = target
+    request.calling("storage.objects.rewrite" if rewrite else "storage.objects.copy", f"gs://{bucket}/{name}")
+    check_object(name)
+    said, conditions = await request.json(), of_query(request)
+    origin, body = await _second(store, request, source, request.number("sourceGeneration"))
+    told = {key: origin[key] for key in EDITABLE if key in origin and key not in _OF_THE_PLACE} | said
+    resource = await store.insert(bucket, name, told, body, conditions, **_count(origin))
+    if not rewrite:
+        return json_response(resource)
+    size = resource["size"]
+    answer = {"kind": "storage#rewriteResponse", "totalBytesRewritten": size, "objectSize": size, "done": True}
+    return json_response(answer | {"resource": resource})
+
+
+async def move(store: Store, request: Request, bucket: str, source: str, target: str) -> Response:
+    """Renames an object within its bucket: both names change in one step."""
+    request.calling("storage.objects.move", f"gs://{bucket}/{source}")
+    check_object(target)
+    if source == target:
+        raise Refusal(400, "An object cannot be moved to its own name.")
+    await request.read()
+    conditions, source_conditions = of_query(request), of_query(request, "ifSource")
+    origin, body = await _second(store, request, (bucket, source), None)
+
+    def step(tx: Transaction) -> Resource:
+        row = current(tx, bucket, source)
+        if str(row["generation"]) != origin["generation"]:
+            raise Refusal(409, f"gs://{bucket}/{source} was replaced while it was being moved: try again.")
+        fresh = loaded(row)
+        source_conditions.check(fresh)
+        retire(tx, _bucket(tx, bucket), row)
+        told = {key: fresh[key] for key in EDITABLE if key in fresh}
+        return insert(tx, bucket, target, told, body, conditions, **_count(fresh))
+
+    return json_response(await store.commit(step, body))
+
+
+async def compose(store: Store, request: Request, bucket: str, name: str) -> Response:
+    """Joins up to 32 objects of a bucket into one, which has a crc32c but no md5."""
+    request.calling("storage.objects.compose", f"gs://{bucket}/{name}")
+    check_object(name)
+    said, conditions = await request.json(), of_query(request)
+    sources = said.get("sourceObjects")
+    if not isinstance(sources, list) or not 1 <= len(sources) <= MAX_SOURCES:
+        raise Refusal(
+            400, f"sourceObjects must name 1 to {MAX_SOURCES} objects.", reason="required", location="sourceObjects"
+        )
+    store.precheck(bucket, name, conditions)
+    rows = []
+    for source in sources:
+        row = store.find(
+            bucket, source.get("name", ""), int(source["generation"]) if source.get("generation") else None
+        )
+        wanted = (source.get("objectPreconditions") or {}).get("ifGenerationMatch")
+        Conditions(generation=int(wanted) if wanted is not None else None).check(loaded(row))
+        rows.append(row)
+    parts = [loaded(row) for row in rows]
+    destination = said.get("destination") or {}
+    told = {"contentType": parts[0].get("contentType")} | {k: v for k, v in destination.items() if k in EDITABLE}
+    async with store.bodies.draft(md5=False) as draft:
+        try:
+            await draft.append(store.bodies.path(row["blob"]) for row in rows)
+        except FileNotFoundError as error:
+            raise no_object(bucket, "a source object, which was replaced while it was read") from error
+        body = await draft.finish()
+    count = sum(int(part.get("componentCount", 1)) for part in parts)
+    return json_response(await store.insert(bucket, name, told, body, conditions, componentCount=count))
+
+
+_OF_THE_PLACE = ("storageClass", "temporaryHold", "eventBasedHold", "acl", "kmsKeyName", "retention")
+"""What a copy does not take along: its bucket's defaults apply."""
+
+
+async def _second(
+    store: Store, request: Request, source: tuple[str, str], generation: int | None
+) -> tuple[Resource, Body]:
+    """The source of a copy and a second body of its content."""
+    bucket, name = source
+    conditions = of_query(request, "ifSource")
+    while True:
+        row = store.find(bucket, name, generation)
+        origin = loaded(row)
+        conditions.check(origin)
+        try:
+            blob = await store.bodies.run(store.bodies.link, row["blob"])
+        except FileNotFoundError:
+            if store.find(bucket, name, generation)["blob"] == row["blob"]:
+                raise
+            continue
+        return origin, Body(blob=blob, size=int(origin["size"]), crc32c=origin["crc32c"], md5=origin.get("md5Hash", ""))
+
+
+def _count(resource: Resource) -> dict[str, Any]:
+    return {"componentCount": resource["componentCount"]} if "componentCount" in resource else {}
+
+
+def _bucket(tx: Transaction, name: str) -> Resource:
+    row = tx.one("SELECT resource FROM buckets WHERE name = ?", name)
+    assert row is not None  # an object's row was found in this transaction
+    return loaded(row)
