@@ -91,7 +91,7 @@ def test_a_good_run_is_told_whole(good):
     data = reports.build(good)
     assert (data["state"], data["job"], data["seconds"]) == ("succeeded", "job-1", 270.0)
     assert data["checkpoint"]["step"] == 280
-    assert [step["step"] for step in data["steps"]][0] == "validate_dataset"
+    assert next(step["step"] for step in data["steps"]) == "validate_dataset"
     page = reports.render(data)
     for text in (
         "next-number",
