@@ -10,7 +10,7 @@ A resource is a protobuf message of the definition's own pool, always of the `v1
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -198,7 +198,7 @@ class PassiveBehaviour:
         """Nothing was running."""
 
 
-Handler = Callable[[Service, Message, Call], "Message | Awaitable[Message] | AsyncIterator[Message]"]
+Handler = Callable[[Service, Message, Call], "Message | Awaitable[Message] | AsyncGenerator[Message, None]"]
 
 BEHAVIOURS: dict[str, Behaviour] = {}
 METHODS: dict[str, Handler] = {}
@@ -222,7 +222,7 @@ def method(full_name: str) -> Callable[[H], H]:
 
     `full_name` is `package.Service.Method`; `{v}` in it stands for v1 and v1beta1. The handler is called as
     `handler(service, request, call)` with the request in the version asked, and returns the answer (of either
-    version), an awaitable of it, or an async iterator for a server-streaming method.
+    version), an awaitable of it, or an async generator for a server-streaming method.
     """
 
     def register(handler: H) -> H:

@@ -32,9 +32,9 @@ class CallLog:
         """Write down one call; `began` is a monotonic time."""
         self._add(call.method, call.transport, resource, status, began, message)
 
-    def record_object(self, verb: str, resource: str, status: int, began: float) -> None:
+    def record_object(self, method: str, resource: str, status: int) -> None:
         """Write down one write to the object store, by its `gs://` address."""
-        self._add(f"storage.objects.{verb}", "rest", resource, status, began, "")
+        self._add(method, "rest", resource, status, time.monotonic(), "")
 
     def _add(self, method: str, transport: str, resource: str, status: int, began: float, message: str) -> None:
         now = time.monotonic()

@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from tuneline.local.definition import Definition, Method
@@ -54,7 +54,7 @@ class Engine:
             answer = self._dispatch(method, request, call)
             if inspect.isawaitable(answer):
                 answer = await answer
-            if not isinstance(answer, AsyncIterator):
+            if not isinstance(answer, AsyncGenerator):
                 answer = self.api.convert(answer, method.output)
                 resource = getattr(answer, "name", "") or resource
             elif not method.server_streaming:
@@ -74,7 +74,7 @@ class Engine:
         self.calls.record(call, resource, 200, began)
         return answer
 
-    async def _converted(self, answers: AsyncIterator[Any], full_name: str) -> AsyncIterator[Any]:
+    async def _converted(self, answers: AsyncGenerator[Any, None], full_name: str) -> AsyncGenerator[Any, None]:
         async for answer in answers:
             yield self.api.convert(answer, full_name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tuneline.local.definition import Method
@@ -14,6 +15,9 @@ from tuneline.local.resources.errors import ApiError
 MAX_WAIT_S = 60.0
 """How long `wait` holds an unfinished operation at most; the client then asks again."""
 LOOK_EVERY_S = 0.05
+
+CANCELLERS: dict[str, Callable[[Any, Any], None]] = {}
+"""Name of an operation's metadata message → what cancels the operation; registered by behaviours."""
 
 
 def finished(service: Any, rpc: Method, call: Call, under: str, response: Any, *, metadata: Any = None) -> Any:
@@ -91,7 +95,10 @@ def cancel_operation(service: Any, request: Any, call: Call) -> Any:
     """Best effort, as the service has it: an operation that is done stays done."""
     found = _find(service, request.name)
     if not found.done:
-        service.cancel_operation(found)
+        canceller = CANCELLERS.get(found.metadata.type_url.rpartition(".")[2])
+        if canceller is None:
+            raise ApiError("UNIMPLEMENTED", f"Operation '{found.name}' cannot be cancelled.")
+        canceller(service, found)
     return service.api.new("google.protobuf.Empty")
 
 
