@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,7 @@ class Supervised:
 
     def __init__(self, folder: Path, *, lifeline: int, ended: int, child: subprocess.Popen[bytes] | None) -> None:
         self.folder = folder
+        self.handed_over = child is None
         self._lifeline = lifeline
         self._ended = ended
         self._child = child
@@ -139,10 +140,7 @@ def spawn(
     What a dead supervisor left running in the folder is killed first. `grace_s` counts when the wrapper itself is told
     to end. A program that cannot be started ends with code 126 or 127 and says why in the log.
     """
-    folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    reclaim(folder)
-    (folder / "exit.json").unlink(missing_ok=True)
+    folder = _ready(folder)
     lifeline_read, lifeline_write = os.pipe()
     ended_read, ended_write = os.pipe()
     try:
@@ -164,6 +162,43 @@ def spawn(
     process = Supervised(folder, lifeline=lifeline_write, ended=ended_read, child=child)
     send_configuration(lifeline_write, configuration(folder, argv, env, cwd=cwd, log=log, grace_s=grace_s))
     return process
+
+
+def hand_over(
+    folder: Path,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    deliver: Callable[[int, int], None],
+    grace_s: float = GRACE_S,
+) -> Supervised:
+    """Like `spawn`, but another process takes the wrapper's part: `deliver` gives it the reading end of the lifeline
+    and the writing end of the pipe whose end tells the end. Raises OSError where they cannot be delivered."""
+    folder = _ready(folder)
+    (folder / "process.json").unlink(missing_ok=True)
+    lifeline_read, lifeline_write = os.pipe()
+    ended_read, ended_write = os.pipe()
+    try:
+        deliver(lifeline_read, ended_write)
+    except OSError:
+        os.close(lifeline_write)
+        os.close(ended_read)
+        raise
+    finally:
+        os.close(lifeline_read)
+        os.close(ended_write)
+    process = Supervised(folder, lifeline=lifeline_write, ended=ended_read, child=None)
+    send_configuration(lifeline_write, configuration(folder, argv, env, grace_s=grace_s))
+    return process
+
+
+def _ready(folder: Path) -> Path:
+    """The folder, with nothing running in it and no exit of an earlier run."""
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    reclaim(folder)
+    (folder / "exit.json").unlink(missing_ok=True)
+    return folder
 
 
 def configuration(
