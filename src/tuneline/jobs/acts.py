@@ -21,12 +21,14 @@ def insist(terms: Terms, effect: do.Effect) -> Rules[do.Answer]:
 
     For every effect but `Send`.
     """
-    pause_s, began = terms.settings.poll_s / 4, (yield do.Now())
+    pause_s, tries, began = terms.settings.poll_s / 4, 0, (yield do.Now())
     while True:
         try:
             return (yield effect)
         except (errors.Unavailable, errors.QuotaExceeded):
-            if (yield do.Now()) - began > terms.settings.patience_s:
+            tries += 1
+            # Tried more than once: a process that was stopped meanwhile has not seen an outage.
+            if tries > 2 and (yield do.Now()) - began > terms.settings.patience_s:
                 raise
         yield from pause(terms, pause_s)
         pause_s = min(2 * pause_s, 4 * terms.settings.poll_s)

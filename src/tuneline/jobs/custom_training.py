@@ -38,7 +38,7 @@ class CustomTraining:
     def find(self, project: str, location: str, fingerprint: str) -> list[Job]:
         """See `Engine.find`."""
         # The filter saves pages; whether a page is rightly filtered is looked at here.
-        listed = self._list(project, location, {"filter": f"labels.{LABEL_FINGERPRINT}={fingerprint}"})
+        listed = self._list(project, location, {"filter": f'labels.{LABEL_FINGERPRINT}="{fingerprint}"'})
         return [job for job in listed if job.labels.get(LABEL_FINGERPRINT) == fingerprint]
 
     def get(self, name: str) -> Job:

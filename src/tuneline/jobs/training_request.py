@@ -5,23 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from tuneline import errors, objects
+from tuneline import catalog, errors, objects
 from tuneline.errors import Problem, UsageError
 from tuneline.jobs.engines import Request
 
 CONFIGS = "tuneline/configs"
 
-# Vertex AI's default limit for a training job: 7 days.
+# The service's default; a longer one is refused for some machines.
 _LONGEST = f"{7 * 24 * 3600}s"
-# How long flex start may wait for its machines before the job expires: a day. (ours)
+# The service's default for flex start: a day without machines, and the job expires.
 _FLEX_WAIT = f"{24 * 3600}s"
 
-_STRATEGIES = {"standard": "STANDARD", "spot": "SPOT", "flex_start": "FLEX_START", "reservation": "STANDARD"}
-
-# Keys of the trainer's config that come from the plan's hyperparameters as they are; docs/trainer.md.
-_HYPERPARAMETERS = (
+# Keys of the trainer's config that stand in the plan's training section under the same name; docs/trainer.md.
+_TRAINING = (
     "train_steps",
     "batch_size",
     "learning_rate",
@@ -31,34 +29,39 @@ _HYPERPARAMETERS = (
     "evaluation_interval",
     "early_stopping",
     "seed",
-    "max_new_tokens",
 )
 
 
 def request(
     plan: Mapping[str, Any],
-    staged: Mapping[str, Mapping[str, Any]],
+    staged: Mapping[str, Mapping[str, Any] | None],
     *,
-    seed: int | None = None,
+    staging: str = "",
     run: str = "",
-    force: bool | None = None,
-    on_cancel: Literal["cancel", "leave"] | None = None,
+    seed: int | None = None,
+    base_model_digest: str = "",
 ) -> Request:
     """The request for one tuning job; writes its `config.json` under a name made of its content.
 
     Args:
-        plan: as `Plan.to_dict()` gives it.
-        staged: split (`train`, `evaluation`, `test`) → `{uri, digest, crc32c, examples}`.
+        plan: as `Plan.to_dict()` gives it, of engine `custom_training`.
+        staged: split (`train`, `evaluation`, `test`) → `{uri, digest, crc32c, examples}`, or None where there is none.
+        staging: where ledger, config and output lie, if the plan leaves it open: the bucket of the pipeline root.
         run: who asks, e.g. the pipeline job's name, so that a try again is known as one.
-        seed, force, on_cancel: instead of the plan's own.
+        seed: instead of the plan's.
+        base_model_digest: of the base model's files, where the caller knows it.
 
     Raises:
-        UsageError: the plan names a way of provisioning that does not exist.
+        UsageError: no staging, or a way of provisioning that does not exist.
     """
+    staging = (plan["staging_uri"] or staging).rstrip("/")
+    if not staging:
+        raise UsageError(
+            [Problem(where="staging_uri", what="neither plan nor run names a bucket", fix="give `staging_uri`")]
+        )
     config = trainer_config(plan, staged)
     if seed is not None:
         config["seed"] = seed
-    staging = plan["staging_uri"].rstrip("/")
     return Request(
         project=plan["project"],
         location=plan["regions"]["tuning"],
@@ -68,32 +71,32 @@ def request(
         # The data by digest: other data at the same URI is another job.
         identity={
             "config": config,
-            "data": {split: entry.get("digest", "") for split, entry in staged.items()},
-            "base_model_digest": plan.get("base_model_digest", ""),
+            "data": {split: entry.get("digest", "") for split, entry in staged.items() if entry},
+            "base_model_digest": base_model_digest,
         },
         labels=plan.get("labels") or {},
-        force=bool(plan.get("force")) if force is None else force,
+        force=bool(plan.get("force")),
         run=run,
-        on_cancel=on_cancel or plan.get("on_cancel") or "cancel",
+        on_cancel="leave" if plan.get("on_cancel") == "leave" else "cancel",
     )
 
 
-def trainer_config(plan: Mapping[str, Any], staged: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def trainer_config(plan: Mapping[str, Any], staged: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
     """The trainer's `config.json`, version 1 (docs/trainer.md); 0 and '' are the base model's own recommendation.
 
     The job predicts over the test set at its end, on its own slice; where there is none, over the evaluation set.
     """
-    hyperparameters = plan["hyperparameters"]
     uris = {split: str((staged.get(split) or {}).get("uri") or "") for split in ("train", "evaluation", "test")}
+    training = plan["training"]
     return {
         "version": 1,
-        "base_model": plan["base_model_uri"],
+        "base_model": plan["base_model"]["uri"],
         "train_data": uris["train"],
         "evaluation_data": uris["evaluation"],
         "prediction_data": uris["test"] or uris["evaluation"],
-        "format": plan.get("format") or "palm-text",
+        "format": plan["train"]["format"],
         "default_context": plan.get("default_context") or "",
-        **{key: hyperparameters[key] for key in _HYPERPARAMETERS if key in hyperparameters},
+        **{key: training[key] for key in _TRAINING if key in training},
     }
 
 
@@ -111,12 +114,15 @@ def _write_config(staging: str, config: Mapping[str, Any]) -> str:
 def _body(plan: Mapping[str, Any], config_uri: str) -> dict[str, Any]:
     """The CustomJob but for what the claim adds. Field names as in `google.cloud.aiplatform.v1.CustomJob`."""
     chosen = plan["slice"]
+    machine = dict(chosen["machine_spec"])
+    if plan["provisioning"] == "reservation":
+        machine.setdefault("reservationAffinity", {"reservationAffinityType": "ANY_RESERVATION"})
     spec: dict[str, Any] = {
         "workerPoolSpecs": [
             {
-                "machineSpec": _machine(plan),
+                "machineSpec": machine,
                 # A pod slice of a TPU is one replica: the service lays its hosts out by the topology.
-                "replicaCount": str(chosen.get("replicaCount") or 1),
+                "replicaCount": str(int(chosen["replica_count"])),
                 "containerSpec": {
                     "imageUri": plan["trainer_image"],
                     "command": ["python", "-m", "tuneline.trainer"],
@@ -124,48 +130,31 @@ def _body(plan: Mapping[str, Any], config_uri: str) -> dict[str, Any]:
                 },
             }
         ],
-        "scheduling": _scheduling(plan),
+        "scheduling": _scheduling(plan["provisioning"]),
     }
-    if chosen.get("diskSpec"):
-        spec["workerPoolSpecs"][0]["diskSpec"] = chosen["diskSpec"]
     for field, key in (("serviceAccount", "service_account"), ("network", "network")):
         if plan.get(key):
             spec[field] = plan[key]
-    if plan.get("job_tensorboard"):
-        spec["tensorboard"] = plan["job_tensorboard"]
+    # A CustomJob writes to a TensorBoard only in its own region and under a service account of the user's; any other
+    # gets the curves from a step after the job. Source: spec/tune-large-model.md, "What it reports".
+    tensorboard = plan.get("tensorboard") or ""
+    if plan.get("service_account") and f"/locations/{plan['regions']['tuning']}/" in tensorboard:
+        spec["tensorboard"] = tensorboard
     body: dict[str, Any] = {"jobSpec": spec}
-    if plan.get("encryption_spec_key_name"):
-        body["encryptionSpec"] = {"kmsKeyName": plan["encryption_spec_key_name"]}
+    if plan.get("encryption_key"):
+        body["encryptionSpec"] = {"kmsKeyName": plan["encryption_key"]}
     return body
 
 
-def _machine(plan: Mapping[str, Any]) -> dict[str, Any]:
-    machine = dict(plan["slice"]["machineSpec"])
-    if plan.get("provisioning") == "reservation":
-        machine["reservationAffinity"] = plan["slice"].get("reservationAffinity") or {
-            "reservationAffinityType": "ANY_RESERVATION"
-        }
-    return machine
-
-
-def _scheduling(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """How the job gets its machines, and what becomes of it when it loses them: it starts again and resumes."""
-    provisioning = plan.get("provisioning") or "standard"
-    if provisioning not in _STRATEGIES:
-        raise UsageError(
-            [
-                Problem(
-                    where="provisioning",
-                    what=f"`{provisioning}` is unknown",
-                    fix="one of: " + ", ".join(_STRATEGIES),
-                )
-            ]
-        )
-    scheduling: dict[str, Any] = {
-        "strategy": _STRATEGIES[provisioning],
-        "timeout": _LONGEST,
-        "restartJobOnWorkerRestart": True,
-    }
+def _scheduling(provisioning: str) -> dict[str, Any]:
+    """How the job gets its machines, and what becomes of it when it loses them: it starts again, and resumes."""
+    known = {way.name: way.strategy for way in catalog.provisioning()}
+    if provisioning not in known:
+        problem = Problem(where="provisioning", what=f"`{provisioning}` is unknown", fix="one of: " + ", ".join(known))
+        raise UsageError([problem])
+    scheduling: dict[str, Any] = {"timeout": _LONGEST, "restartJobOnWorkerRestart": True}
+    if known[provisioning]:
+        scheduling["strategy"] = known[provisioning]
     if provisioning == "flex_start":
         scheduling["maxWaitDuration"] = _FLEX_WAIT
     return scheduling

@@ -153,7 +153,7 @@ class _Sweeper:
             store=ledger, engine=engine, clock=watch.clock, request=request, fingerprint=submission.fingerprint
         )
         # No patience: what cannot be looked at now is looked at with the next poll.
-        impatient = Settings(deadline_s=0.0, window_s=0.0)
+        impatient = Settings(deadline_s=0.0, window_s=0.0, poll_s=0.1)
         self._terms = terms_of(engine, request, ledger, submission.fingerprint, impatient)
         self._progress = Progress()
         self._outcome = Outcome(
