@@ -1,5 +1,10 @@
-"""A request and the facts of its data in; a plan out, or every reason why not."""
+"""A request and the facts of its data in; a plan out, or every reason why not.
+
+The rules are small named functions (`rules_*.py`), listed in `docs/planning.md`.
+"""
 
 from tuneline.planning.model import Plan
+from tuneline.planning.planner import check_request, plan
+from tuneline.planning.render import render
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "check_request", "plan", "render"]

@@ -1,0 +1,157 @@
+"""The parameters of each template: type, default, and leniency about how JSON writes a value.
+
+The tables are what `docs/planning.md` prints and what a test compares with the compiled templates.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter as the template declares it."""
+
+    name: str
+    kind: str
+    """`str`, `int`, `float`, `bool` or `map`."""
+    default: Any = None
+    """None: it must be given."""
+    ours: bool = False
+    """Not a parameter of the hosted template."""
+
+
+def _text(name: str, default: str | None = "", *, ours: bool = False) -> Parameter:
+    return Parameter(name=name, kind="str", default=default, ours=ours)
+
+
+_SHARED = (
+    _text("project", None),
+    _text("model_display_name", None),
+    _text("large_model_reference", None),
+    _text("dataset_uri", None),
+    _text("location"),
+    _text("accelerator_type", "GPU"),
+    Parameter(name="train_steps", kind="int", default=300),
+    Parameter(name="learning_rate_multiplier", kind="float", default=1.0),
+)
+_EVALUATION = (
+    _text("evaluation_data_uri"),
+    Parameter(name="evaluation_interval", kind="int", default=20),
+    Parameter(name="enable_early_stopping", kind="bool", default=True),
+    _text("enable_checkpoint_selection", "default"),
+)
+_SHARED_END = (
+    _text("tensorboard_resource_id"),
+    _text("encryption_spec_key_name"),
+)
+# What the older SDK sends as well.
+_OLDER = (
+    Parameter(name="batch_size", kind="int", default=0),
+    Parameter(name="learning_rate", kind="float", default=0.0),
+    _text("max_context_length"),
+    _text("default_context"),
+)
+_OURS = (
+    _text("base_model_uri", ours=True),
+    _text("engine", ours=True),
+    _text("slice", ours=True),
+    _text("provisioning", "standard", ours=True),
+    _text("trainer_image", ours=True),
+    _text("serving_image", ours=True),
+    Parameter(name="deploy_model", kind="bool", default=False, ours=True),
+    _text("test_data_uri", ours=True),
+    _text("staging_uri", ours=True),
+    _text("service_account", ours=True),
+    _text("network", ours=True),
+    Parameter(name="labels", kind="map", default={}, ours=True),
+    Parameter(name="seed", kind="int", default=0, ours=True),
+    Parameter(name="force", kind="bool", default=False, ours=True),
+    _text("on_cancel", "cancel", ours=True),
+    Parameter(name="max_cost_usd", kind="float", default=0.0, ours=True),
+)
+
+# The chat template keeps the evaluation parameters out: rule `no-chat-evaluation` says so where one is given.
+TEMPLATES: dict[str, tuple[Parameter, ...]] = {
+    "tune-large-model": (*_SHARED, *_EVALUATION, *_SHARED_END, *_OLDER, *_OURS),
+    "tune-large-chat-model": (*_SHARED, *_SHARED_END, *_OLDER, *_OURS),
+}
+EVALUATION_NAMES = tuple(p.name for p in _EVALUATION)
+
+
+def defaults(template: str) -> dict[str, Any]:
+    """Every optional parameter with its default; a copy."""
+    return {
+        p.name: dict(p.default) if p.kind == "map" else p.default for p in TEMPLATES[template] if p.default is not None
+    }
+
+
+def decode(parameter: Parameter, value: object) -> Any:
+    """The value in the parameter's type, however JSON wrote it: `"20"` for 20, `"true"` for true, 1 for 1.0.
+
+    Raises:
+        ValueError: it cannot be read so; says what was expected.
+    """
+    return _DECODERS[parameter.kind](value)
+
+
+def _decode_str(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int)):
+        return str(value)
+    if value is None:
+        return ""
+    raise ValueError("a text is expected")
+
+
+def _decode_int(value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]+\s*", value):
+        return int(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value):
+        return int(value)
+    raise ValueError("a whole number is expected")
+
+
+def _decode_float(value: object) -> float:
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    raise ValueError("a number is expected")
+
+
+def _decode_bool(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise ValueError("true or false is expected")
+
+
+def _decode_map(value: object) -> dict[str, str]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value or "{}")
+        except json.JSONDecodeError:
+            value = None
+    if isinstance(value, Mapping) and all(isinstance(v, (str, int, float, bool)) for v in value.values()):
+        return {str(k): _decode_str(v) if not isinstance(v, float) else f"{v:g}" for k, v in value.items()}
+    raise ValueError('a mapping of texts is expected, such as {"team": "search"}')
+
+
+_DECODERS = {
+    "str": _decode_str,
+    "int": _decode_int,
+    "float": _decode_float,
+    "bool": _decode_bool,
+    "map": _decode_map,
+}

@@ -1,0 +1,151 @@
+"""The registry of rules: each a small function with a name and a sentence, run together, all findings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from tuneline import catalog
+from tuneline.errors import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the rules judge."""
+
+    template: str
+    values: Mapping[str, Any]
+    """Every parameter that could be read, typed, defaults filled in."""
+    raw: Mapping[str, Any]
+    """What was given, as it was given."""
+    given: Collection[str] | None
+    """The parameters that were given explicitly; None: not known, as in a step."""
+    region: str = ""
+    """The pipeline's region; `''`: not known yet."""
+    encryption_key: str = ""
+    """The request's own `encryptionSpec.kmsKeyName`."""
+    facts: Mapping[str, Any] | None = None
+    """What `validate_dataset` found; None: the data was not read."""
+    local: bool = False
+    today: date = field(default_factory=date.today)
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of a parameter; None where it could not be read or the template does not have it."""
+        return self.values.get(name)
+
+    def is_given(self, name: str) -> bool:
+        """Whether it is known that the parameter was given explicitly."""
+        return self.given is not None and name in self.given
+
+    @property
+    def model(self) -> catalog.Model | None:
+        """The model that is asked for, or None where the catalogue does not have it."""
+        return catalog.find_model(self["large_model_reference"] or "")
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the rules of chat models hold: a chat model, or the chat template."""
+        return self.template == "tune-large-chat-model" or (self.model is not None and self.model.family == "chat")
+
+    @property
+    def slice(self) -> catalog.Slice | None:
+        """The slice that is asked for, by name or by accelerator; None where there is no such."""
+        if self["slice"]:
+            return catalog.current().slices.get(self["slice"])
+        return catalog.default_slice(self["accelerator_type"] or "")
+
+    @property
+    def upload_region(self) -> str:
+        """Where the model goes; `''`: not known yet."""
+        return self["location"] or self.region
+
+    @property
+    def key(self) -> str:
+        """The customer-managed key, from the parameter or the request."""
+        return self["encryption_spec_key_name"] or self.encryption_key
+
+    def data(self, which: str) -> Mapping[str, Any] | None:
+        """The facts of `train`, `evaluation` or `test`, or None."""
+        return (self.facts or {}).get(which)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remark:
+    """What does not stand in the way: a note to know, or a warning to think about."""
+
+    level: str
+    """`note` or `warning`."""
+    text: str
+
+
+Findings = Iterator[Problem | Remark]
+Check = Callable[[Context], Findings]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule."""
+
+    name: str
+    group: str
+    text: str
+    """What it demands: the first paragraph of its function's docstring."""
+    check: Check
+
+
+RULES: dict[str, Rule] = {}
+GROUPS = {
+    "request": "The request",
+    "model": "The model and its engine",
+    "regions": "Regions, machines and encryption",
+    "training": "Steps and settings",
+    "evaluation": "Evaluation",
+    "data": "The data",
+}
+
+
+def rule(group: str) -> Callable[[Check], Check]:
+    """Register a rule under its function's name, underscores as hyphens."""
+
+    def register(check: Check) -> Check:
+        name = check.__name__.replace("_", "-")
+        text = " ".join((check.__doc__ or "").split("\n\n")[0].split())
+        RULES[name] = Rule(name=name, group=group, text=text, check=check)
+        return check
+
+    return register
+
+
+def judge(context: Context) -> tuple[list[Problem], list[Remark]]:
+    """What every rule finds, each problem with its rule's name, in the order of the groups."""
+    # Registered by being imported; here, since they import this module.
+    from tuneline.planning import (  # noqa: F401
+        rules_data,
+        rules_evaluation,
+        rules_model,
+        rules_regions,
+        rules_request,
+        rules_training,
+    )
+
+    problems: list[Problem] = []
+    remarks: list[Remark] = []
+    for entry in sorted(RULES.values(), key=lambda entry: list(GROUPS).index(entry.group)):
+        for finding in entry.check(context):
+            if isinstance(finding, Remark):
+                remarks.append(finding)
+            else:
+                problems.append(Problem(where=finding.where, what=f"{finding.what} [{entry.name}]", fix=finding.fix))
+    return problems, remarks
+
+
+def note(text: str) -> Remark:
+    """Worth knowing."""
+    return Remark(level="note", text=text)
+
+
+def warning(text: str) -> Remark:
+    """Worth thinking about."""
+    return Remark(level="warning", text=text)
