@@ -23,6 +23,7 @@ def check_request(
     given: Collection[str] | None = None,
     region: str = "",
     encryption_key: str = "",
+    local: bool | None = None,
 ) -> list[Problem]:
     """Every reason against a request that is known without network and data; empty: none.
 
@@ -32,12 +33,15 @@ def check_request(
         given: the names that were given explicitly. None: not known, and explicit values are not held against anyone.
         region: the pipeline's region, where it is known.
         encryption_key: the request's own `encryptionSpec.kmsKeyName`.
+        local: whether the request goes to the local service; None: as `TUNELINE_LOCAL_URL` says.
     """
     if template not in parameters.TEMPLATES:
         near = catalog.closest(template, parameters.TEMPLATES)
         fix = f"did you mean {near}?" if near else "known: " + ", ".join(parameters.TEMPLATES)
         return [Problem(where="template", what=f"`{template}` is not known here", fix=fix)]
-    context = _context(template, given_parameters, given=given, region=region, encryption_key=encryption_key)
+    context = _context(
+        template, given_parameters, given=given, region=region, encryption_key=encryption_key, local=local
+    )
     return rules.judge(context)[0]
 
 
@@ -87,6 +91,7 @@ def _context(
     region: str,
     encryption_key: str,
     facts: Mapping[str, Any] | None = None,
+    local: bool | None = None,
 ) -> rules.Context:
     values = parameters.defaults(template)
     for parameter in parameters.TEMPLATES[template]:
@@ -104,7 +109,7 @@ def _context(
         region=region,
         encryption_key=encryption_key,
         facts=facts,
-        local=settings.is_local(),
+        local=settings.is_local() if local is None else local,
     )
 
 
@@ -276,11 +281,9 @@ def _warnings(context: rules.Context) -> list[str]:
         return []
     warnings = []
     if not context["trainer_image"]:
-        warnings.append(
-            f"trainer_image is not given: {catalog.image('trainer').uri} must be where Vertex AI can pull it"
-        )
-    if not context["serving_image"] and catalog.image("serving").source.kind != "official":
-        warnings.append(
-            f"serving_image is not given: {catalog.image('serving').uri} is {catalog.image('serving').note}"
-        )
+        uri = catalog.image("trainer").uri
+        warnings.append(f"trainer_image is not given, so it is {uri}: Vertex AI must be able to pull it")
+    if not context["serving_image"]:
+        image = catalog.image("serving")
+        warnings.append(f"serving_image is not given, so it is {image.uri}: {image.note}")
     return warnings

@@ -9,6 +9,7 @@ from typing import Any
 
 from tuneline import catalog
 from tuneline.errors import Problem
+from tuneline.planning.parameters import TEMPLATES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,12 @@ class Context:
         return self["location"] or self.region
 
     @property
+    def misspelt(self) -> set[str]:
+        """The parameters that were meant by names that the template does not have."""
+        known = [p.name for p in TEMPLATES[self.template]]
+        return {meant(name, known) for name in self.raw if name not in known} - {""}
+
+    @property
     def key(self) -> str:
         """The customer-managed key, from the parameter or the request."""
         return self["encryption_spec_key_name"] or self.encryption_key
@@ -78,6 +85,11 @@ class Remark:
     level: str
     """`note` or `warning`."""
     text: str
+
+
+def meant(name: str, known: Collection[str]) -> str:
+    """The parameter that a misspelt name means, or `''`; a colon or quote caught inside the quotes is no obstacle."""
+    return catalog.closest(name.strip(" :\"'"), known)
 
 
 Findings = Iterator[Problem | Remark]

@@ -39,7 +39,7 @@ def needs_evaluation_set(context: Context) -> Findings:
     Inside a step an explicit value cannot be told from a default: there the first two are inert, and it is a note.
     `enable_early_stopping: false` is always accepted, and `enable_checkpoint_selection: true` never without a set.
     """
-    if context.is_chat or context["evaluation_data_uri"]:
+    if context.is_chat or context["evaluation_data_uri"] or "evaluation_data_uri" in context.misspelt:
         return
     fix = "give `evaluation_data_uri`, or leave it out"
     if (context["enable_checkpoint_selection"] or "").lower() == "true":

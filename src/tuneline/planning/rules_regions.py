@@ -141,7 +141,7 @@ def key_region(context: Context) -> Findings:
         yield Problem(
             where="encryption_spec_key_name", what=f"the key is in {found['region']}", fix=f"use one in {only}"
         )
-    if context.upload_region and context.upload_region != only:
+    if context.upload_region in catalog.regions() and context.upload_region != only:
         yield Problem(
             where="location",
             what=f"with a customer-managed key the model cannot be uploaded to {context.upload_region}",

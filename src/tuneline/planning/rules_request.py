@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-from tuneline import catalog
 from tuneline.errors import Problem
 from tuneline.planning.parameters import EVALUATION_NAMES, TEMPLATES, decode
-from tuneline.planning.rules import Context, Findings, rule
+from tuneline.planning.rules import Context, Findings, meant, rule
 
 _SHELL = re.compile(r"\$\{?\w+\}?")
 _PLACEHOLDER = re.compile(r"[A-Z]+(_[A-Z]+)+|YOUR[-_].*|<.*>|\[.*\]")
@@ -32,7 +31,7 @@ def unknown_parameter(context: Context) -> Findings:
     for name in context.raw:
         if name in known or (context.is_chat and name in EVALUATION_NAMES):
             continue
-        near = catalog.closest(name.strip(" :\"'"), known)
+        near = meant(name, known)
         fix = f"did you mean `{near}`?" if near else "known: " + ", ".join(known)
         yield Problem(where=name, what=f"{context.template} has no parameter `{name}`", fix=fix)
 
