@@ -1,0 +1,45 @@
+"""Datasets: every format understood, every problem named.
+
+    Turn, Example                       what a dataset is made of
+    detect_format(uri)                  which format a file is in
+    read_examples(uri)                  its examples, in a stream
+    check(uri, against=..., model=...)  everything there is to say about it, as a Report
+    convert, fix, split                 new files from it
+    render_text, render_html, ...       a Report for people and for programs
+
+Where the parts are, in the order in which bytes pass them: `sources` (one local file, wherever it was), `lines` and
+`structure` (whole lines, bracketed values), `containers` (records), `syntax` (JSON or not), `walk` (the rules of each
+format), `scan` (all of it, fast), `repeats` (duplicates and leakage), `check` (the report).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuneline.datasets.formats import FORMATS
+from tuneline.datasets.model import Example, Turn
+
+if TYPE_CHECKING:
+    from tuneline.datasets.checking import check
+    from tuneline.datasets.reading import detect_format, read_examples
+    from tuneline.datasets.rendering import render_text
+    from tuneline.datasets.report import Report
+
+__all__ = ["FORMATS", "Example", "Report", "Turn", "check", "detect_format", "read_examples", "render_text"]
+
+_AT = {
+    "Report": "report",
+    "check": "checking",
+    "detect_format": "reading",
+    "read_examples": "reading",
+    "render_text": "rendering",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The functions, loaded when they are first asked for: the trainer reads examples, and need not load reports."""
+    if name not in _AT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"tuneline.datasets.{_AT[name]}"), name)

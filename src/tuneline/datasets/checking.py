@@ -1,0 +1,221 @@
+"""The whole check of a dataset, from its address to the report."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from tuneline.datasets import formats, limits, statistics
+from tuneline.datasets.catalogue import NOTE
+from tuneline.datasets.checksums import Crc32c
+from tuneline.datasets.containers import ARRAY, BROKEN, CONCATENATED, JSONL, OBJECT, Layout, layout, records
+from tuneline.datasets.findings import KEPT, Findings, finding
+from tuneline.datasets.inspect import sniff
+from tuneline.datasets.lines import BLOCK
+from tuneline.datasets.reading import SNIFFED, known_format
+from tuneline.datasets.repeats import Reader, Repeats, find_leakage, find_repeats
+from tuneline.datasets.report import Report
+from tuneline.datasets.sources import Source, open_source
+from tuneline.datasets.survey import Survey
+
+IN_WORDS = {
+    ARRAY: "one JSON array",
+    OBJECT: "a list inside one JSON object",
+    CONCATENATED: "JSON values that run over several lines or share one",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is asked of a check, besides the dataset."""
+
+    model: str | None = None
+    format: str | None = None
+    default_context: str = ""
+    max_findings: int = KEPT
+    tokenizer: str | None = None
+    steps: int = 0
+    batch_size: int = 0
+    epochs: float = 0.0
+
+
+def check(
+    uri: str,
+    *,
+    against: str | None = None,
+    model: str | None = None,
+    format: str | None = None,
+    default_context: str = "",
+    max_findings: int = KEPT,
+    tokenizer: str | None = None,
+    steps: int = 0,
+    batch_size: int = 0,
+    epochs: float = 0.0,
+) -> Report:
+    """Everything there is to say about a dataset, in one pass over it.
+
+    `against` is the other set of the pair, in which no input of this one should be; `model` names whose limits and
+    price count; `tokenizer` is a tokenizer.json to count with; `steps` and `batch_size`, or `epochs`, say how much of
+    the set is trained on. Raises `DatasetError` where there is no readable file, `UsageError` for an unknown format or
+    model. What is wrong with the data is in the report.
+    """
+    options = Options(
+        model=model,
+        format=known_format(format) if format else None,
+        default_context=default_context,
+        max_findings=max_findings,
+        tokenizer=tokenizer,
+        steps=steps,
+        batch_size=batch_size,
+        epochs=epochs,
+    )
+    with open_source(uri) as source:
+        if against is None:
+            return _report(source, options, None)
+        with open_source(against) as other:
+            return _report(source, options, other)
+
+
+@dataclass
+class Surveyed:
+    """A source that was read through."""
+
+    source: Source
+    where: Layout
+    form: str
+    survey: Survey
+    digest: str
+    crc32c: str
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(fd=self.source.fd, form=self.form)
+
+
+def survey(source: Source, *, form: str | None, kept: int) -> Surveyed:
+    """Reads a source through and gathers what it holds."""
+    where = layout(source.fd, source.size)
+    if form is None:
+        head = [] if where.is_something_else else list(islice(records(source.fd, source.size, where), SNIFFED))
+        form = sniff(head)
+    gathered = Survey(form, kept=kept)
+    if not where.is_something_else:
+        for record in records(source.fd, source.size, where):
+            gathered.add(record)
+    digest, crc32c = source.digest, source.crc32c
+    if not digest:
+        digest, crc32c = _checksums(source.fd)
+    return Surveyed(source=source, where=where, form=form, survey=gathered, digest=digest, crc32c=crc32c)
+
+
+def _checksums(fd: int) -> tuple[str, str]:
+    sha, crc, at = hashlib.sha256(), Crc32c(), 0
+    while block := os.pread(fd, BLOCK, at):
+        sha.update(block)
+        crc.update(block)
+        at += len(block)
+    return sha.hexdigest(), crc.base64()
+
+
+def _report(source: Source, options: Options, other: Source | None) -> Report:
+    read = survey(source, form=options.format, kept=options.max_findings)
+    gathered, findings = read.survey, read.survey.findings
+    _about_the_file(read, findings)
+    bounds = limits.of(read.form, options.model)
+    repeats, leaked = Repeats(), 0
+    if not source.changed():
+        repeats = find_repeats(gathered.rows, read.reader, findings)
+        if other is not None:
+            second = survey(other, form=None, kept=options.max_findings)
+            leaked = find_leakage(gathered.rows, read.reader, second.survey.rows, second.reader, findings)
+            second.survey.rows.close()
+    figures = statistics.gather(read.reader, gathered, bounds, options, source.stored_bytes)
+    if source.changed():
+        findings.add(finding("D110", "the file changed while it was read"))
+    report = Report(
+        uri=source.uri,
+        valid=findings.errors == 0,
+        format=read.form,
+        container=_container(read),
+        examples=gathered.records,
+        counts=dict(sorted(findings.counts.items())),
+        errors=findings.errors,
+        findings=tuple(findings.all()),
+        duplicates={"exact": repeats.exact, "input": repeats.input},
+        contradictions=repeats.contradictions,
+        leakage={"examples": leaked},
+        statistics=figures.statistics,
+        tokens=figures.tokens,
+        cost=figures.cost,
+        digest=read.digest,
+        crc32c=read.crc32c,
+        bytes=source.stored_bytes,
+        author_fields=gathered.authors,
+    )
+    gathered.rows.close()
+    return report
+
+
+def _container(read: Surveyed) -> str:
+    """`broken` too where lines were looked for and not one is JSON."""
+    counts = read.survey.findings.counts
+    unread = counts["D201"] + counts["D103"] + counts["D109"]
+    if read.where.container == JSONL and unread and unread == read.survey.records:
+        return BROKEN
+    return read.where.container
+
+
+def _about_the_file(read: Surveyed, findings: Findings) -> None:
+    where, gathered, source = read.where, read.survey, read.source
+    if where.is_something_else:
+        findings.add(finding("D102", f"this is {where.is_something_else}"))
+        return
+    if not gathered.records:
+        findings.add(finding("D101", "the file is empty" if not source.size else "the file holds no example"))
+        return
+    if where.bom:
+        findings.add(finding("D104", "the file begins with a byte order mark", line=1, column=1))
+    if source.compressed:
+        findings.add(finding("D112", "the file is compressed with gzip"))
+    if gathered.crlf:
+        findings.add(finding("D105", f"{gathered.crlf:,} lines end in CR LF"))
+    if gathered.blank:
+        what = "line is" if gathered.blank == 1 else "lines are"
+        findings.add(finding("D106", f"{gathered.blank:,} {what} blank", line=gathered.first_blank))
+    if where.container in IN_WORDS:
+        takes_lists = read.form == formats.GEMINI_API
+        findings.add(
+            finding(
+                "D107",
+                f"the examples are in {IN_WORDS[where.container]}"
+                + (f" ({where.wrapper})" if where.wrapper else "")
+                + ", not one a line",
+                severity=NOTE if takes_lists else "",
+            )
+        )
+    if read.form == formats.UNKNOWN and findings.counts["D201"] != gathered.records:
+        findings.add(_unknown(read))
+
+
+def _unknown(read: Surveyed) -> Any:
+    import orjson
+
+    first: dict[str, object] = {}
+    for record in islice(records(read.source.fd, read.source.size, read.where), SNIFFED):
+        try:
+            value = orjson.loads(record.data)
+        except (orjson.JSONDecodeError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            first = value
+            break
+    name = formats.foreign(first)
+    keys = ", ".join(repr(key[:40]) for key in list(first)[:8]) or "none"
+    return finding(
+        "D108",
+        f"the examples are {name}; no tuning service takes them" if name else f"no known format; the keys are {keys}",
+        line=1,
+    )

@@ -1,0 +1,86 @@
+"""Whole lines of a file, a block at a time, with a bound on how much of one line is ever held."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+BLOCK = 1 << 20
+MAX_LINE = 64 << 20
+"""Bytes of the longest line that is parsed: some hundred times the largest example that any model takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """Whole lines: `data` holds them with their newlines, from byte `offset` of the file."""
+
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongLine:
+    """A line that was skipped for its length."""
+
+    offset: int
+    length: int
+
+
+def blocks(fd: int, start: int, end: int, *, block: int = BLOCK) -> Iterator[Lines | LongLine]:
+    """The lines that begin in [start, end), where `start` is the beginning of a line. The last may lack its newline.
+
+    Ends early, without an error, where the file has become shorter: the caller asks whether it changed.
+    """
+    size = block
+    while start < end:
+        # The last line that begins before `end` may run beyond it; one that begins at `end` is the next range's.
+        data = os.pread(fd, size, start)
+        if not data:
+            return
+        last = len(data) < size and start + len(data) >= end
+        if start + len(data) >= end:
+            cut = data.find(b"\n", end - 1 - start) + 1
+        else:
+            cut = data.rfind(b"\n") + 1
+        if not cut and last:
+            cut = len(data)
+        if cut:
+            yield Lines(offset=start, data=data[:cut] if cut < len(data) else data)
+            start += cut
+            size = block
+        elif size < MAX_LINE:
+            size = min(size * 4, MAX_LINE)
+        else:
+            length = _skip(fd, start, block)
+            yield LongLine(offset=start, length=length)
+            start += length
+            size = block
+
+
+def _skip(fd: int, start: int, block: int) -> int:
+    """Length of the line at `start`, its newline included."""
+    at = start
+    while data := os.pread(fd, block, at):
+        newline = data.find(b"\n")
+        if newline >= 0:
+            return at + newline + 1 - start
+        at += len(data)
+    return at - start
+
+
+def line_start(fd: int, at: int, *, block: int = BLOCK) -> int:
+    """The beginning of the first line that begins at `at` or after it."""
+    if at == 0 or os.pread(fd, 1, at - 1) == b"\n":
+        return at
+    return at + _skip(fd, at, block)
+
+
+def bounds(fd: int, start: int, size: int, pieces: int) -> list[tuple[int, int]]:
+    """Cuts [start, size) into at most `pieces` ranges of about one length, each beginning with a line."""
+    cuts = [start]
+    for n in range(1, pieces):
+        cut = line_start(fd, start + (size - start) * n // pieces)
+        if cuts[-1] < cut < size:
+            cuts.append(cut)
+    return list(zip(cuts, [*cuts[1:], size], strict=True))

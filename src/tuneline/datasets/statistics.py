@@ -1,0 +1,128 @@
+"""Figures of a set: sizes, lengths, tokens, epochs and cost; and the findings that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuneline.datasets import tokens as counting
+from tuneline.datasets.limits import Limits
+from tuneline.datasets.repeats import Reader
+from tuneline.datasets.rows import EXAMPLE
+from tuneline.datasets.survey import Survey
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tuneline.datasets.checking import Options
+
+SEED = 20_241_009
+"""Of the sample: the same examples in every check of the same file."""
+BUCKETS = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """The three parts of the report that are numbers."""
+
+    statistics: dict[str, Any]
+    tokens: dict[str, Any]
+    cost: dict[str, Any]
+
+
+def gather(read: Reader, survey: Survey, bounds: Limits, options: Options, stored: int) -> Figures:
+    """Statistics, tokens and cost of the surveyed set."""
+    import numpy as np
+
+    kind = survey.rows.column("kind")
+    chosen = kind == EXAMPLE
+    inputs, outputs = survey.rows.column("inputs")[chosen], survey.rows.column("outputs")[chosen]
+    examples = len(inputs)
+    both = inputs.astype(np.int64) + outputs
+    counted = _tokens(read, survey, np.flatnonzero(chosen), both, options)
+    statistics: dict[str, Any] = {
+        "examples": survey.records,
+        "read": examples,
+        "turns": survey.turns,
+        "with_system": survey.with_system,
+        "with_functions": survey.with_functions,
+        "characters": int(both.sum()),
+        "input_characters": summary(inputs),
+        "output_characters": summary(outputs),
+        "media": dict(survey.media),
+    }
+    if survey.classes is not None and examples and 1 < len(survey.classes) <= examples // 5:
+        statistics["classes"] = dict(survey.classes.most_common(20))
+    epochs = options.epochs
+    if options.steps and options.batch_size and examples:
+        epochs = options.steps * options.batch_size / survey.records
+        statistics["examples_seen"] = options.steps * options.batch_size
+    if epochs:
+        statistics["epochs"] = round(epochs, 3)
+    token_dict = counted.to_dict()
+    token_dict["per_example"] = round(counted.total / examples, 1) if examples else 0.0
+    return Figures(statistics=statistics, tokens=token_dict, cost=_cost(counted, bounds, epochs))
+
+
+def summary(values: np.ndarray) -> dict[str, Any]:
+    """Total, extremes, quantiles and a histogram over powers of two."""
+    import numpy as np
+
+    if not len(values):
+        return {"total": 0, "min": 0, "median": 0, "p95": 0, "p99": 0, "max": 0, "histogram": []}
+    median, p95, p99 = (int(q) for q in np.percentile(values, [50, 95, 99], method="nearest"))
+    bits = np.ceil(np.log2(np.maximum(values, 1).astype(float))).astype(int)
+    counts = np.bincount(np.minimum(bits, BUCKETS))
+    return {
+        "total": int(values.sum(dtype=np.int64)),
+        "min": int(values.min()),
+        "median": median,
+        "p95": p95,
+        "p99": p99,
+        "max": int(values.max()),
+        "histogram": [{"up_to": 1 << n, "examples": int(c)} for n, c in enumerate(counts.tolist()) if c],
+    }
+
+
+def _tokens(read: Reader, survey: Survey, indexes: np.ndarray, both: np.ndarray, options: Options) -> counting.Tokens:
+    import numpy as np
+
+    count: Callable[[str], int] = counting.load(options.tokenizer) if options.tokenizer else counting.estimate
+    everything = len(indexes) <= counting.SAMPLE
+    picked = (
+        indexes
+        if everything
+        else np.sort(np.random.default_rng(SEED).choice(indexes, size=counting.SAMPLE, replace=False))
+    )
+    sample = []
+    for row in survey.rows.take(picked):
+        turns = read.turns(read.data(row))
+        sample.append((sum(len(turn.text) for turn in turns), sum(count(turn.text) for turn in turns)))
+    return counting.extrapolate(
+        sample,
+        characters=int(both.sum()),
+        examples=len(indexes),
+        longest=int(both.max()) if len(both) else 0,
+        tokenizer=options.tokenizer or "",
+    )
+
+
+def _cost(counted: counting.Tokens, bounds: Limits, epochs: float) -> dict[str, Any]:
+    """USD for training tokens, where the catalogue knows a price; what is unknown is null."""
+    times = epochs or 1.0
+    cost: dict[str, Any] = {
+        "model": bounds.target,
+        "currency": "USD",
+        "epochs": round(times, 3),
+        "billable_tokens": round(counted.total * times),
+        "usd_per_million_tokens": bounds.price_per_million,
+        "low": None,
+        "high": None,
+        "known": bounds.price_per_million is not None,
+        "source": bounds.price_source or "no price is known for this target",
+    }
+    if bounds.price_per_million is not None:
+        cost["low"] = round(counted.low * times * bounds.price_per_million / 1e6, 4)
+        cost["high"] = round(counted.high * times * bounds.price_per_million / 1e6, 4)
+    return cost
