@@ -25,6 +25,7 @@ from tuneline.local.resources.engine import Engine
 from tuneline.local.resources.faults import Faults
 from tuneline.local.resources.projects import Projects, number_of
 from tuneline.local.resources.store import Store
+from tuneline.local.serving import Serving
 from tuneline.local.wire.app import Application
 from tuneline.local.wire.authority import Authority
 from tuneline.local.wire.front import Front
@@ -76,6 +77,7 @@ class LocalService:
         self.engine = Engine(
             service=self, api=self.api, store=self.store, calls=self.calls, faults=self.faults, projects=self.projects
         )
+        self.serving = Serving(self)
         behaviours.register_all()
         app = Application(
             self, rest=Rest(self.engine), storage=self._storage(), templates=templates.Templates(), cut=self._cut

@@ -12,6 +12,7 @@ from typing import Any
 
 from tuneline.local.definition.codec import find_field
 from tuneline.local.resources.errors import ApiError
+from tuneline.local.resources.names import id_of
 
 Test = Callable[[Any], bool]
 
@@ -115,6 +116,9 @@ class _Parser:
                 field = find_field(at, segment)
                 if field is None and at.DESCRIPTOR.full_name == "google.protobuf.Struct":
                     return segment in at.fields and _scalar(_plain(at.fields[segment]), comparator, value)
+                if field is None and at is resource and segment.lower() == type(at).DESCRIPTOR.name.lower():
+                    # `model=123` among models: the id.
+                    return _scalar(id_of(at.name), comparator, value)
                 if field is None:
                     raise self._refusal(f"there is no field '{'.'.join(segments)}'")
                 has_value = field.is_repeated or not field.has_presence or at.HasField(field.name)

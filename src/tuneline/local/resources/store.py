@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,6 +60,17 @@ class Store:
         """Fold the write-ahead log into the file and let go of it."""
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside, or none of them; never across an `await`."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     # Resources
 
@@ -177,6 +190,17 @@ class Store:
 
     def set_fact(self, key: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+
+
+def atomic(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A method handler whose writes happen together or not at all."""
+
+    @wraps(handler)
+    def together(service: Any, request: Any, call: Any) -> Any:
+        with service.store.transaction():
+            return handler(service, request, call)
+
+    return together
 
 
 def _stamp(resource: Any, now: datetime, *fields: str) -> None:
