@@ -13,7 +13,7 @@ from typing import Any
 
 from tuneline.local.pipelines import launcher, placeholders, python_tasks
 from tuneline.local.pipelines.graph import Graph
-from tuneline.local.pipelines.job_file import write_json
+from tuneline.local.pipelines.job_file import INSTALLING, write_json
 from tuneline.local.pipelines.state import Task
 from tuneline.local.pipelines.values import Value, typed
 from tuneline.local.pipelines.wiring import Artifacts, in_lists, parameter_type
@@ -66,6 +66,8 @@ def prepare(graph: Graph, task: Task, job_folder: Path) -> Attempt:
     else:
         argv = [sys.executable, "-m", "tuneline.local.pipelines.environments", str(folder)]
     environment = make_environment(graph.job, container, folder, context)
+    if not here:
+        environment[INSTALLING] = os.environ.get(INSTALLING, "{}")
     return Attempt(folder=folder, argv=argv, environment=environment, warm=here and lightweight is not None)
 
 

@@ -17,7 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuneline.local.pipelines import launcher
+from tuneline.local.pipelines.job_file import INSTALLING
 
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "LOGNAME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+"""What pip has of the task's environment: not the proxy and certificates that lead Google's clients to the service."""
 Installs = Sequence[Sequence[str]]
 
 
@@ -49,9 +52,11 @@ def ensure(folder: Path, installs: Installs) -> Path:
 
 def _pip(python: Path, install: Sequence[str], log: Path) -> None:
     """One `pip install` line, by the pip that is here for the Python that is there."""
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+    environment |= json.loads(os.environ.get(INSTALLING, "{}"))
     argv = [sys.executable, "-m", "pip", "--python", str(python), "install", "--disable-pip-version-check", *install]
     print(f"making an environment of its own for this component: pip install {' '.join(install)}", flush=True)
-    with log.open("ab") as file, subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with log.open("ab") as file, _started(argv, environment) as process:
         assert process.stdout is not None
         for line in process.stdout:
             for target in (file, sys.stdout.buffer):
@@ -61,6 +66,10 @@ def _pip(python: Path, install: Sequence[str], log: Path) -> None:
         raise subprocess.CalledProcessError(process.returncode, ["pip", "install", *install])
 
 
+def _started(argv: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
 def main(task_folder: str) -> None:
     task = json.loads(Path(task_folder, "task.json").read_text())
     try:
@@ -68,6 +77,7 @@ def main(task_folder: str) -> None:
     except subprocess.CalledProcessError as error:
         sys.exit(f"the environment of this component could not be made: {error}")
     sys.stdout.flush()
+    os.environ.pop(INSTALLING, None)
     path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.execve(python, [str(python), "-P", launcher.__file__, task_folder], {**os.environ, "PATH": path})
 

@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tuneline.local.pipelines import job_file, state
 from tuneline.local.pipelines.details import job_fields
+from tuneline.local.pipelines.job_file import INSTALLING
 from tuneline.local.processes import Supervised, spawn, wrapper
 
 DRIVER = "driver"
@@ -18,15 +20,17 @@ DRIVER = "driver"
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
 
-def start(folder: Path) -> Supervised:
+def start(folder: Path, *, installing: Mapping[str, str] | None = None) -> Supervised:
     """Start, or start again, the driver of the job in `folder`; the caller keeps what is returned, or the job stops.
 
     `job.json` is the PipelineJob as REST JSON (`name`, `createTime`, `pipelineSpec`, `runtimeConfig`, `labels`) with
-    `environment`, the whole environment of its tasks, beside it.
+    `environment`, the whole environment of its tasks, beside it. `installing` is what pip alone is given (the user's
+    index and proxy); it may hold secrets and is never written down.
     """
     job = job_file.load(folder)
     argv = [sys.executable, "-P", "-m", "tuneline.local.pipelines.driver", str(folder.absolute())]
-    return spawn(folder / DRIVER, argv, {**job.get("environment", {}), "PYTHONUTF8": "1"})
+    environment = {**job.get("environment", {}), "PYTHONUTF8": "1", INSTALLING: json.dumps(dict(installing or {}))}
+    return spawn(folder / DRIVER, argv, environment)
 
 
 def read(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 
 CANCEL = "cancel"
 """A file of this name in the job's folder: the job is to be cancelled."""
+INSTALLING = "TUNELINE_INSTALL_ENVIRONMENT"
+"""Variable that carries, as JSON and from process to process only, the environment that pip is to have."""
 
 
 def load(folder: Path) -> dict[str, Any]:
