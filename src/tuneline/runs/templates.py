@@ -85,7 +85,7 @@ def _suggestion(name: str) -> str:
     from rapidfuzz import process
 
     known = [each for kind in KINDS for each in names(kind)]
-    near = process.extractOne(name.replace("_", "-"), known, score_cutoff=60)
+    near = process.extractOne(name.replace("_", "-"), known, score_cutoff=75)
     return f"did you mean {near[0]}?" if near else "one of: " + ", ".join(known)
 
 

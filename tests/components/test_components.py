@@ -1,0 +1,113 @@
+"""Each component is a thin, typed front of its step: one import, one call, the version it was compiled for."""
+
+import ast
+import importlib
+import inspect
+import textwrap
+
+import pytest
+import yaml
+
+from components.image import IMAGE
+from pipelines.compile import COMPONENTS
+from tuneline._version import __version__
+from tuneline.runs import templates
+
+MINOR = ".".join(__version__.split(".")[:2])
+
+
+def component(name):
+    return getattr(importlib.import_module(f"components.{name}"), name)
+
+
+def body(name):
+    """The statements of a component's function, its docstring apart."""
+    source = textwrap.dedent(inspect.getsource(component(name).python_func))
+    function = next(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+    return function.body[1:]
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_body_is_one_import_and_one_call_with_every_parameter(name):
+    """So that the logic lies in the library, where it is tested, and in no YAML."""
+    imported, called = body(name)
+    assert isinstance(imported, ast.ImportFrom)
+    assert (imported.module, [alias.name for alias in imported.names]) == ("tuneline.steps", [name])
+    call = called.value
+    assert ast.unparse(call.func) == f"{name}.run"
+    passed = {keyword.arg: keyword.value for keyword in call.keywords}
+    assert set(passed) == {*inspect.signature(component(name).python_func).parameters, "compiled_for"}
+    assert all(ast.unparse(value) == key for key, value in passed.items() if key != "compiled_for")
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_body_names_the_minor_version_of_the_library(name):
+    _, called = body(name)
+    compiled_for = next(keyword.value for keyword in called.value.keywords if keyword.arg == "compiled_for")
+    assert compiled_for.value == MINOR
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_step_takes_what_its_component_passes(name):
+    """The step's own signature binds every parameter of the component, so that no call can fail by a name."""
+    step = importlib.import_module(f"tuneline.steps.{name}")
+    parameters = inspect.signature(component(name).python_func).parameters
+    inspect.signature(step.run).bind(**dict.fromkeys([*parameters, "compiled_for"], None))
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_steps_outputs_are_those_of_its_component(name):
+    annotation = inspect.signature(component(name).python_func).return_annotation
+    step = importlib.import_module(f"tuneline.steps.{name}")
+    declared = () if annotation is inspect.Signature.empty else annotation._fields
+    assert getattr(getattr(step, "Outputs", None), "_fields", ()) == declared
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_every_parameter_is_described_in_the_yaml_and_every_run_is_its_own(name):
+    spec = templates.spec(name)
+    assert f"# Description: {inspect.getdoc(component(name).python_func).splitlines()[0]}" in templates.text(name)
+    parameters = spec["components"][f"comp-{name.replace('_', '-')}"]["inputDefinitions"]["parameters"]
+    assert {"pipeline_root", "pipeline_job_name"} <= set(parameters)
+    undescribed = [
+        key
+        for key, value in parameters.items()
+        if not value.get("description") and value["parameterType"] != "TASK_FINAL_STATUS"
+    ]
+    assert not undescribed
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_component_installs_nothing_and_runs_in_the_one_image(name):
+    executors = templates.spec(name)["deploymentSpec"]["executors"].values()
+    for container in (executor["container"] for executor in executors):
+        assert container["image"] == IMAGE
+        assert "pip install" not in " ".join(container["command"])
+    assert "python" in IMAGE
+
+
+def test_unset_is_an_empty_text_or_nought():
+    """Optional parameters fail in kfp.local; a default that is None would make one."""
+    for name in COMPONENTS:
+        for parameter in inspect.signature(component(name).python_func).parameters.values():
+            assert parameter.default is not None
+
+
+def test_the_image_is_one_setting_read_when_compiling(tmp_path, monkeypatch):
+    """`TUNELINE_IMAGE` reaches every step of a fresh compilation."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run(
+        [sys.executable, "-m", "pipelines.compile", str(tmp_path)],
+        check=True,
+        cwd=root,
+        env={"PATH": "/usr/bin:/bin", "TUNELINE_IMAGE": "registry.example/mine-python:7"},
+        capture_output=True,
+    )
+    for path in tmp_path.rglob("*.yaml"):
+        spec = yaml.safe_load(path.read_text())
+        images = {executor["container"]["image"] for executor in spec["deploymentSpec"]["executors"].values()}
+        assert images == {"registry.example/mine-python:7"}, path.name
