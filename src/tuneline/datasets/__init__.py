@@ -21,17 +21,32 @@ from tuneline.datasets.model import Example, Turn
 
 if TYPE_CHECKING:
     from tuneline.datasets.checking import check
+    from tuneline.datasets.page import render_html
     from tuneline.datasets.reading import detect_format, read_examples
     from tuneline.datasets.rendering import render_text
     from tuneline.datasets.report import Report
+    from tuneline.datasets.sarif import render_sarif
 
-__all__ = ["FORMATS", "Example", "Report", "Turn", "check", "detect_format", "read_examples", "render_text"]
+__all__ = [
+    "FORMATS",
+    "Example",
+    "Report",
+    "Turn",
+    "check",
+    "detect_format",
+    "read_examples",
+    "render_html",
+    "render_sarif",
+    "render_text",
+]
 
 _AT = {
     "Report": "report",
     "check": "checking",
     "detect_format": "reading",
     "read_examples": "reading",
+    "render_html": "page",
+    "render_sarif": "sarif",
     "render_text": "rendering",
 }
 
