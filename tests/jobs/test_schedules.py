@@ -224,3 +224,19 @@ def test_stopped_at_any_point_nothing_is_left_running(fault: Fault, trainer: boo
         simulation.run(watch_s=0)
         assert successor.outcome is not None
         assert successor.ended_s - begun_s < 30, f"a successor was held up after {steps} effects"
+
+
+def test_a_job_that_lands_after_its_run_was_stopped_does_not_train() -> None:
+    """Told to stop while its create call hangs, a submission decides that there shall be no job, whatever lands later."""
+    simulation = Simulation(10)
+    only = simulation.submitter()
+    while not isinstance(only.effect, effects.Send):
+        simulation.step(only)
+    simulation.random.uniform = lambda low, high: high
+    simulation.step(only, Fault.LATE)
+    simulation.withdraw(only)
+    while only.busy:
+        simulation.step(only)
+    simulation.advance(simulation.now_s + 2000)
+    assert len(simulation.jobs) == 1
+    assert simulation.trained == []

@@ -53,7 +53,7 @@ def create_own(terms: Terms, key: str, value: dict[str, object]) -> Rules[bool]:
     """Whether the object is ours: created now, or by a first try of this very call whose answer was lost."""
     if (yield from insist(terms, do.Create(key, value))):
         return True
-    return (yield from read(terms, key)).get("nonce") == value["nonce"]
+    return (yield from read(terms, key)) == value
 
 
 def find(terms: Terms, number: int) -> Rules[list[Job]]:
@@ -91,10 +91,11 @@ def judge(terms: Terms, number: int, found: list[Job]) -> Rules[None]:
 def judge_none(terms: Terms, number: int, nonce: str, why: str) -> Rules[bool]:
     """Decides that the attempt has no job and closes it; False where a job had been named before.
 
-    A job that lands afterwards finds another nonce than its own in the judge and leaves, or is cancelled by whoever
-    sees it.
+    The judge names no nonce, not even that of the claim which ends so: a job of it that lands afterwards finds that
+    it is not meant and leaves, or is cancelled by whoever sees it.
     """
-    if not (yield from create_own(terms, judge_key(number), {"nonce": nonce, "name": "", "refused": why})):
+    verdict = {"nonce": "", "name": "", "refused": why, "by": nonce}
+    if not (yield from create_own(terms, judge_key(number), verdict)):
         return False
     yield from close(terms, number, why)
     return True

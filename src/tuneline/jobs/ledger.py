@@ -4,7 +4,7 @@
         1.intent       {nonce, run}           who may send the create call of attempt 1
         1.takeover-1   {nonce, run}           who may after the first was not heard of again
         1.job          {nonce, name}          the judge: whose job is the attempt's job
-                       {nonce, refused, …}    … or that there shall be none
+                       {refused, by}          … or that there shall be none
         1.closed       {reason, run}          the attempt is over; attempt 2 may begin
 
 A closed attempt always has its judge: `N.closed` is created only after `N.job`. Create, get and list are all that is
