@@ -60,6 +60,11 @@ def current() -> Catalog:
     return _load(path, stamp)
 
 
+def load_own() -> Catalog:
+    """The catalogue as it is shipped, without an overlay."""
+    return _load(None, 0)
+
+
 @functools.cache
 def _load(path: Path | None, stamp: int) -> Catalog:
     """`stamp` is only part of the cache's key: a changed file is another catalogue."""
