@@ -82,7 +82,7 @@ def _headers(resource: Resource) -> Headers:
         ("x-goog-storage-class", resource["storageClass"]),
         ("x-goog-stored-content-encoding", resource.get("contentEncoding", "identity")),
         ("x-goog-stored-content-length", resource["size"]),
-        *(("x-goog-hash", value) for value in hashes),
+        ("x-goog-hash", ",".join(hashes)),  # in one header: the Python client does not split at ", "
         *((f"x-goog-meta-{key}", value) for key, value in resource.get("metadata", {}).items()),
     ]
     for field, header in _SAME.items():

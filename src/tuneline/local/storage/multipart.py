@@ -76,8 +76,7 @@ async def put_part(store: Store, request: Request, bucket: str, name: str) -> Re
     await store.commit(step, body)
     headers = [
         ("etag", f'"{_etag(body.md5)}"'),
-        ("x-goog-hash", f"crc32c={body.crc32c}"),
-        ("x-goog-hash", f"md5={body.md5}"),
+        ("x-goog-hash", f"crc32c={body.crc32c},md5={body.md5}"),
     ]
     return Response(headers=headers)
 

@@ -137,10 +137,8 @@ def _stored(resource: Resource) -> Response:
         ("x-goog-generation", resource["generation"]),
         ("x-goog-metageneration", resource["metageneration"]),
         ("x-goog-stored-content-length", resource["size"]),
-        ("x-goog-hash", f"crc32c={resource['crc32c']}"),
+        ("x-goog-hash", f"crc32c={resource['crc32c']},md5={resource['md5Hash']}"),
     ]
-    if "md5Hash" in resource:
-        headers.append(("x-goog-hash", f"md5={resource['md5Hash']}"))
     return Response(headers=headers)
 
 
