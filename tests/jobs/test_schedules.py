@@ -227,7 +227,7 @@ def test_stopped_at_any_point_nothing_is_left_running(fault: Fault, trainer: boo
 
 
 def test_a_job_that_lands_after_its_run_was_stopped_does_not_train() -> None:
-    """Told to stop while its create call hangs, a submission decides that there shall be no job, whatever lands later."""
+    """Told to stop while its create call hangs, a submission decides that there shall be no job; a late one leaves."""
     simulation = Simulation(10)
     only = simulation.submitter()
     while not isinstance(only.effect, effects.Send):
