@@ -63,10 +63,10 @@ class TestValidate:
 
     def test_fail_on_error_fails_with_every_error(self, run, tmp_path):
         bad = tmp_path / "bad.jsonl"
-        bad.write_text("{}\n" * 3 + "not json\n")
+        bad.write_text('{"input_text": "no output"}\n' * 3 + "not json\n" + '{"input_text": "a", "output_text": "b"}\n')
         with pytest.raises(DatasetError) as refused:
             validate(run, str(bad), test=str(tmp_path / "none.jsonl"), fail_on="error")
-        assert len(refused.value.problems) >= 5
+        assert len(refused.value.problems) >= 5  # three lines, the broken one, the test set that is not there
         assert "line 4" in str(refused.value)
 
     def test_fail_on_something_else_is_refused(self, run, tmp_path):
