@@ -82,7 +82,7 @@ def request(
 
 
 def trainer_config(plan: Mapping[str, Any], staged: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """The trainer's `config.json`, version 1 (docs/trainer.md); 0 and '' are the base model's own recommendation.
+    """The trainer's `config.json`, version 1 (docs/trainer.md); what the plan leaves open is left out.
 
     The job predicts over the test set at its end, on its own slice; where there is none, over the evaluation set.
     """
@@ -96,7 +96,8 @@ def trainer_config(plan: Mapping[str, Any], staged: Mapping[str, Mapping[str, An
         "prediction_data": uris["test"] or uris["evaluation"],
         "format": plan["train"]["format"],
         "default_context": plan.get("default_context") or "",
-        **{key: training[key] for key in _TRAINING if key in training},
+        # 0 leaves it to the trainer; false is a wish.
+        **{key: training[key] for key in _TRAINING if training.get(key) or training.get(key) is False},
     }
 
 
