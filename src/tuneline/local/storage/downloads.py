@@ -27,7 +27,7 @@ async def content(store: Store, request: Request, bucket: str, name: str, condit
     resource, file = store.open(bucket, name, request.number("generation"))
     try:
         conditions.check(resource, reading=True)
-        headers = _headers(resource)
+        headers = _headers(resource | _asked(request))
         size = int(resource["size"])
         packed = resource.get("contentEncoding", "").lower() == "gzip"
         takes_gzip = "gzip" in request.headers.get("accept-encoding", "").lower()
@@ -67,6 +67,15 @@ def _span(header: str, size: int) -> tuple[int, int, int]:
     if start >= size or (not first and int(last) == 0):
         raise Refusal(416, f"The requested range cannot be satisfied: '{header[:60]}' of {size} bytes.")
     return start, end - start + 1, 206
+
+
+def _asked(request: Request) -> dict[str, str]:
+    """What a signed URL may want the answer to say instead of what is stored."""
+    asked = {
+        "contentType": request.first("response-content-type"),
+        "contentDisposition": request.first("response-content-disposition"),
+    }
+    return {field: value for field, value in asked.items() if value}
 
 
 def _headers(resource: Resource) -> Headers:

@@ -100,10 +100,15 @@ class Index:
 
     def scan(self, statement: str, *values: Any) -> sqlite3.Cursor:
         """The same one by one; close it when enough were read."""
+        return self.connection.execute(statement, values)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's own connection for reading."""
         if not hasattr(self._readers, "connection"):
             self._readers.connection = self._open()
-        cursor: sqlite3.Cursor = self._readers.connection.execute(statement, values)
-        return cursor
+        connection: sqlite3.Connection = self._readers.connection
+        return connection
 
     def one(self, statement: str, *values: Any) -> sqlite3.Row | None:
         rows = self.read(statement, *values)
