@@ -107,7 +107,7 @@ def settle(
     problems += missing
     # A local file is uploaded later; to the rules it is already the object that it will be.
     checked = parameters | {name: f"gs://uploads/{path.name}" for name, path in files.items()}
-    problems += check_request(template, checked, given=set(parameters))
+    problems += check_request(template, checked, given=set(parameters), region=region, local=local)
     if problems:
         raise UsageError(problems)
     return Settled(
@@ -130,7 +130,7 @@ def gather(*, local: bool, data: Path | None, **options: Any) -> tuple[RunReques
     from tuneline.runs.request import RunRequest, job_id
 
     settled = settle(local=local, data=data, **options)
-    service = _service(data) if local else None
+    service = service_of(data) if local else None
     uploaded = {name: _upload(path, settled.root) for name, path in settled.files.items()}
     settings = settled.settings
     request = RunRequest(
@@ -149,7 +149,8 @@ def gather(*, local: bool, data: Path | None, **options: Any) -> tuple[RunReques
     return request, service
 
 
-def _service(data: Path | None) -> LocalService:
+def service_of(data: Path | None) -> LocalService:
+    """The local service of that folder, started if none runs; from now on this process talks to it."""
     from tuneline.local import control
 
     service = control.ensure((data or control.default_data()).resolve())

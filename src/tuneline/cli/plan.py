@@ -18,10 +18,12 @@ def command(form: str, **options: object) -> None:
     The datasets are read where they are; nothing is uploaded and nothing is made.
     """
     from tuneline import planning
-    from tuneline.cli.options import settle
+    from tuneline.cli.options import service_of, settle
     from tuneline.steps.validate_dataset import facts
 
     settled = settle(**options)
+    if options["local"]:
+        service_of(options["data"])
     parameters = settled.parameters
     plan = planning.plan(parameters, facts(parameters), region=settled.region)
     if form == "text":

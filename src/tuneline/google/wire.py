@@ -87,7 +87,8 @@ def _message(body: bytes) -> tuple[str, str]:
     if not isinstance(error, Mapping):
         return text[:2000], ""
     message = str(error.get("message") or "").strip()
-    details = [d for d in _details(error) if d not in message]
+    # The field alone is no news where the message has said the rest.
+    details = [d for d in _details(error) if d not in message and d.partition(": ")[2] not in message]
     return " ".join(filter(None, [message, *details])), str(error.get("status") or "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -45,8 +46,11 @@ class BaseModel:
 
     @property
     def label(self) -> str:
-        """The value of the label `google-vertex-llm-tuning-base-model-id`, by which the older SDK finds the model."""
-        return self.reference.replace("@", "-").lower()
+        """The value of the label `google-vertex-llm-tuning-base-model-id`, by which the older SDK finds the model.
+
+        The SDK puts `-` for `@`; whatever else a label may not hold, such as the dot of `llama-3.1-8b`, becomes one too.
+        """
+        return re.sub(r"[^a-z0-9_-]", "-", self.reference.lower())[:63]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,8 @@ class Data:
     examples: int
     tokens: int = 0
     """Estimate; 0: not known."""
+    tokens_error: float = 0.15
+    """The estimate's error bar, as a share of it; 0: counted."""
     digest: str = ""
     """SHA-256 of the bytes; `''`: not known."""
     crc32c: str = ""
@@ -150,7 +156,7 @@ class Plan:
     trainer_image: str
     serving_image: str
     staging_uri: str
-    """`''`: the bucket of the pipeline root, which only a step knows."""
+    """`''`: not given; the step settles it, since only it knows the pipeline root."""
     tensorboard: str = ""
     encryption_key: str = ""
     service_account: str = ""

@@ -181,7 +181,7 @@ def folder_of(service: Service, name: str) -> Path:
 
 
 def _spec_of(service: Service, resource: Message, job: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """(the pipeline, the name of our template that it is or ''); a hosted template's address gives ours, with a label."""
+    """(the pipeline, our template's name where it is one); a hosted template's address gives ours, with a label."""
     from tuneline.runs import templates
 
     if job.get("pipelineSpec"):
@@ -217,7 +217,7 @@ def _parameters(spec: Mapping[str, Any], job: Mapping[str, Any], template: str) 
 
         told = {problem.where for problem in problems}
         # What is of the wrong type is told already; the rules are for values that can be read.
-        found = check_request(template, {**defaults(spec), **values}, given=set(values))
+        found = check_request(template, {**defaults(spec), **values}, given=set(values), local=True)
         problems += [problem for problem in found if problem.where not in told]
     return values, problems
 
