@@ -48,7 +48,7 @@ class BaseModel:
     def label(self) -> str:
         """The value of the label `google-vertex-llm-tuning-base-model-id`, by which the older SDK finds the model.
 
-        The SDK puts `-` for `@`; whatever else a label may not hold, such as the dot of `llama-3.1-8b`, becomes one too.
+        The SDK puts `-` for `@`; whatever else a label may not hold, such as a dot, becomes one too.
         """
         return re.sub(r"[^a-z0-9_-]", "-", self.reference.lower())[:63]
 
