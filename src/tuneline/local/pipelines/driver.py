@@ -44,6 +44,7 @@ class Driver:
             return
         self._listen()
         self._set_job("CANCELLING" if self._cancel_wanted() else "RUNNING")
+        self._cancel_if_wanted()  # before resuming: what is to be stopped is not run again first
         starting = self._resume()
         while True:
             self._cancel_if_wanted()
