@@ -1,0 +1,127 @@
+"""What a run is asked to do: `config.json`, checked as a whole before anything is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tuneline.errors import Problem, UsageError
+
+VERSION = 1
+RANKS = (1, 2, 4, 8, 16, 32)
+BUILT_IN = "builtin:tiny"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One training run. An empty text or a zero asks for the base model's own recommendation."""
+
+    base_model: str
+    train_data: str
+    evaluation_data: str = ""
+    prediction_data: str = ""
+    format: str = ""
+    """A dataset format by name; empty: found out from the data."""
+    default_context: str = ""
+    train_steps: int = 300
+    batch_size: int = 8
+    """Examples a step."""
+    learning_rate: float = 0.0
+    learning_rate_multiplier: float = 1.0
+    adapter_size: int = 8
+    """Rank of the adapter."""
+    max_length: int = 0
+    """Tokens of an example, prompt and response together; longer ones are cut."""
+    evaluation_interval: int = 20
+    """Steps between two evaluations and checkpoints."""
+    early_stopping: bool = True
+    seed: int = 0
+    max_new_tokens: int = 0
+    """Longest prediction, in tokens."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as it is written to files."""
+        return {"version": VERSION, **dataclasses.asdict(self)}
+
+
+_LEAST: dict[str, float] = {
+    "train_steps": 1,
+    "batch_size": 1,
+    "learning_rate": 0,
+    "max_length": 0,
+    "evaluation_interval": 1,
+    "seed": 0,
+    "max_new_tokens": 0,
+}
+
+
+def read_config(value: object, *, where: str) -> Config:
+    """The configuration in a parsed `config.json`; UsageError with every problem in it."""
+    if not isinstance(value, Mapping):
+        raise UsageError([Problem(where=where, what="not a JSON object", fix="write the fields of docs/trainer.md")])
+    fields = {field.name: field for field in dataclasses.fields(Config)}
+    problems: list[Problem] = []
+    if value.get("version") != VERSION:
+        what = f"version is {value.get('version')!r}, this trainer reads {VERSION}"
+        problems.append(Problem(where=f"{where}: version", what=what, fix=f'write "version": {VERSION}'))
+    for name in value:
+        if name not in fields and name != "version":
+            problems.append(
+                Problem(where=f"{where}: {name}", what="unknown field", fix=_suggestion(str(name), list(fields)))
+            )
+    given: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name not in value:
+            if field.default is dataclasses.MISSING:
+                problems.append(Problem(where=f"{where}: {name}", what="missing", fix=f'add "{name}"'))
+            continue
+        entry = value[name]
+        problem = _wrong(name, str(field.type), entry)
+        if problem:
+            problems.append(Problem(where=f"{where}: {name}", what=f"{problem}, and is {entry!r}"))
+        else:
+            given[name] = float(entry) if field.type == "float" else entry
+    if problems:
+        raise UsageError(problems, title="the trainer's configuration is refused")
+    return Config(**given)
+
+
+def _wrong(name: str, kind: str, entry: object) -> str:
+    """What is wrong with a value, or nothing."""
+    if kind == "str":
+        if not isinstance(entry, str):
+            return "must be a text"
+        return "must not be empty" if name in ("base_model", "train_data") and not entry.strip() else ""
+    if kind == "bool":
+        return "" if isinstance(entry, bool) else "must be true or false"
+    if isinstance(entry, bool) or not isinstance(entry, int | float) or (kind == "int" and not isinstance(entry, int)):
+        return "must be a whole number" if kind == "int" else "must be a number"
+    if entry != entry or entry in (float("inf"), float("-inf")):
+        return "must be finite"
+    if name == "adapter_size":
+        return "" if entry in RANKS else f"must be one of {', '.join(map(str, RANKS))}"
+    if name == "learning_rate_multiplier":
+        return "" if entry > 0 else "must be above 0"
+    return "" if entry >= _LEAST[name] else f"must be at least {_LEAST[name]:g}"
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Problem]:
+    """Each field in which a run in the same output folder differs from the one that began there."""
+    return [
+        Problem(
+            where=name,
+            what=f"was {before.get(name)!r} when this output was begun, and is {now.get(name)!r}",
+            fix="give the old value to go on, or another output to begin anew",
+        )
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]

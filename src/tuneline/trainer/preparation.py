@@ -1,0 +1,120 @@
+"""Everything a run needs before its first step: base and data loaded, recommendations filled in, shapes chosen."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from tuneline.datasets import read_examples
+from tuneline.trainer import base_model
+from tuneline.trainer.architecture import Architecture
+from tuneline.trainer.base_model import BaseModel
+from tuneline.trainer.config import Config
+from tuneline.trainer.devices import compute_type
+from tuneline.trainer.examples import EncodedDataset, EncodedExample, encode
+from tuneline.trainer.order import examples_of_step
+from tuneline.trainer.packing import RowShape, choose_shape
+from tuneline.trainer.predictions import default_length
+
+LONGEST_DEFAULT = 4096
+"""Tokens of an example where nothing is asked for and the base would take more."""
+TYPICAL_STEPS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A configuration with nothing left open, and what it names."""
+
+    config: Config
+    base: BaseModel
+    train: EncodedDataset
+    evaluation: EncodedDataset | None
+    prediction: EncodedDataset | None
+    train_shape: RowShape
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a later attempt in the same output must agree with."""
+        parts = {"train": self.train, "evaluation": self.evaluation, "prediction": self.prediction}
+        digests = {f"{name}_digest": part.digest if part else "" for name, part in parts.items()}
+        return {**self.config.to_dict(), "base_digest": self.base.digest, **digests}
+
+    def examples(self, step: int) -> list[EncodedExample]:
+        """What step `step` (from 0) sees."""
+        places = examples_of_step(
+            seed=self.config.seed, step=step, batch_size=self.config.batch_size, count=len(self.train.examples)
+        )
+        return [self.train.examples[place] for place in places]
+
+
+def prepare(config: Config, *, stand_in: str) -> Run:
+    """The run of a configuration.
+
+    Raises:
+        UsageError, DatasetError, ServiceError: base or data cannot be used.
+    """
+    reference = base_model.resolve(config.base_model, stand_in=stand_in)
+    base = base_model.load(reference, dtype=compute_type())
+    context = base.architecture.context
+    length = min(config.max_length or LONGEST_DEFAULT, context)
+
+    def read(uri: str) -> EncodedDataset | None:
+        if not uri:
+            return None
+        examples = read_examples(uri, format=config.format or None, default_context=config.default_context)
+        return encode(examples, base.tokenizer, max_length=length, where=uri)
+
+    train, evaluation, prediction = read(config.train_data), read(config.evaluation_data), read(config.prediction_data)
+    if train is None:
+        raise ValueError("a configuration without training data passed its check")
+    filled = dataclasses.replace(
+        config,
+        learning_rate=config.learning_rate or base.learning_rate,
+        max_length=length,
+        max_new_tokens=config.max_new_tokens or default_length(train.examples),
+    )
+    groups = [
+        [
+            int(train.lengths[place])
+            for place in examples_of_step(
+                seed=config.seed, step=step, batch_size=config.batch_size, count=len(train.examples)
+            )
+        ]
+        for step in range(min(config.train_steps, TYPICAL_STEPS))
+    ]
+    return Run(
+        config=filled,
+        base=base,
+        train=train,
+        evaluation=evaluation,
+        prediction=prediction,
+        train_shape=choose_shape(
+            groups,
+            longest=int(train.lengths.max()),
+            largest=_largest(training=True),
+            attention_cost=attention_cost(base.architecture),
+        ),
+    )
+
+
+def evaluation_shape(architecture: Architecture, examples: Sequence[EncodedExample]) -> RowShape:
+    """The shape in which a whole set is scored."""
+    lengths = [len(example.tokens) for example in examples]
+    return choose_shape(
+        [lengths], longest=max(lengths), largest=_largest(training=False), attention_cost=attention_cost(architecture)
+    )
+
+
+def attention_cost(architecture: Architecture) -> float:
+    """Cost of looking back one token as a share of all other work in a token; scores cost three times their
+    arithmetic, since they pass through memory."""
+    looking = 3 * 4 * architecture.heads * architecture.head_size * architecture.layers
+    return looking / (2 * (architecture.parameters + architecture.vocabulary * architecture.width * architecture.tied))
+
+
+def _largest(*, training: bool) -> int:
+    tokens = 4096 if jax.default_backend() == "cpu" else 16384
+    return tokens if training else 2 * tokens

@@ -1,0 +1,90 @@
+"""The compiled functions of a run: gradients, update, evaluation. Each is compiled once a shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from tuneline.trainer.architecture import Architecture
+from tuneline.trainer.loss import token_losses
+from tuneline.trainer.model import Weights
+from tuneline.trainer.packing import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """What one step did; `loss` (mean a response token) and `correct` stay on the device until they are read."""
+
+    loss: Any
+    correct: Any
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """`step(adapter, state, batches)` → adapter, state, StepResult; `evaluate(adapter, batch)` → losses, correct."""
+
+    step: Callable[[Any, Any, Sequence[Batch]], tuple[Any, Any, StepResult]]
+    evaluate: Callable[[Any, Batch], tuple[Any, Any]]
+
+
+def build(
+    architecture: Architecture,
+    weights: Weights,
+    *,
+    scale: float,
+    rule: optax.GradientTransformation,
+    remat: bool = False,
+    put: Callable[[Batch], Any] = lambda batch: batch,
+) -> Program:
+    """The program of one base; `put` places a batch on the devices."""
+
+    def loss_of(adapter: Any, weights: Weights, batch: Any, tokens: jax.Array) -> tuple[jax.Array, jax.Array]:
+        losses, correct = token_losses(architecture, weights, adapter, scale, batch, remat=remat)
+        return jnp.sum(losses) / tokens, jnp.sum(correct)
+
+    gradient = jax.value_and_grad(loss_of, has_aux=True)
+
+    @partial(jax.jit, donate_argnums=(0, 1))
+    def whole(adapter: Any, state: Any, weights: Weights, batch: Any, tokens: jax.Array) -> Any:
+        (loss, correct), grads = gradient(adapter, weights, batch, tokens)
+        updates, state = rule.update(grads, state, adapter)
+        return optax.apply_updates(adapter, updates), state, loss, correct
+
+    @jax.jit
+    def first(adapter: Any, weights: Weights, batch: Any, tokens: jax.Array) -> Any:
+        return gradient(adapter, weights, batch, tokens)
+
+    @partial(jax.jit, donate_argnums=(1,))
+    def further(adapter: Any, before: Any, weights: Weights, batch: Any, tokens: jax.Array) -> Any:
+        return jax.tree.map(jnp.add, before, gradient(adapter, weights, batch, tokens))
+
+    @partial(jax.jit, donate_argnums=(0, 1))
+    def apply(adapter: Any, state: Any, grads: Any) -> Any:
+        updates, state = rule.update(grads, state, adapter)
+        return optax.apply_updates(adapter, updates), state
+
+    @jax.jit
+    def evaluate(adapter: Any, weights: Weights, batch: Any) -> Any:
+        return token_losses(architecture, weights, adapter, scale, batch)
+
+    def step(adapter: Any, state: Any, batches: Sequence[Batch]) -> tuple[Any, Any, StepResult]:
+        counted = int(sum(batch["counted"].sum() for batch in batches))
+        tokens = jnp.float32(max(counted, 1))
+        if len(batches) == 1:
+            adapter, state, loss, correct = whole(adapter, state, weights, put(batches[0]), tokens)
+        else:
+            total = first(adapter, weights, put(batches[0]), tokens)
+            for batch in batches[1:]:
+                total = further(adapter, total, weights, put(batch), tokens)
+            (loss, correct), grads = total
+            adapter, state = apply(adapter, state, grads)
+        return adapter, state, StepResult(loss=loss, correct=correct, tokens=counted)
+
+    return Program(step=step, evaluate=lambda adapter, batch: evaluate(adapter, weights, put(batch)))
