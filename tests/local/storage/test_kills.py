@@ -41,7 +41,7 @@ class Writer(threading.Thread):
                 self.writes += 1
         except requests.RequestException:
             return  # the service was killed
-        except Exception as error:
+        except (AssertionError, KeyError, ValueError) as error:
             self.error = error
 
     def pick(self) -> str:
