@@ -7,8 +7,6 @@ from tuneline.errors import OverCostLimit
 from tuneline.planning import arithmetic
 from tuneline.planning.model import Data, Range, Training
 
-# Token counts are estimates from a sample; bytes ÷ 4, the coarsest of them, is off by up to 13 %.
-TOKEN_ERROR = 0.13
 _LOCAL = "on the local service"
 # With early stopping a job may end after the second evaluation that brings nothing.
 _FEWEST_EVALUATIONS = 2
@@ -35,7 +33,8 @@ def duration(
     if training.early_stopping:
         fewest = min(fewest, _FEWEST_EVALUATIONS * training.evaluation_interval)
     return Range(
-        low=seconds(fewest, speed.high, -TOKEN_ERROR), high=seconds(training.train_steps, speed.low, TOKEN_ERROR)
+        low=seconds(fewest, speed.high, -train.tokens_error),
+        high=seconds(training.train_steps, speed.low, train.tokens_error),
     )
 
 

@@ -147,7 +147,7 @@ def _made(context: rules.Context) -> dict[str, Any]:
         "training": training,
         "trainer_image": context["trainer_image"] or catalog.image("trainer").uri,
         "serving_image": context["serving_image"] or catalog.image("serving").uri,
-        "staging_uri": context["staging_uri"] or settings.staging() or "",
+        "staging_uri": context["staging_uri"],
         "tensorboard": context["tensorboard_resource_id"],
         "encryption_key": context.key,
         "service_account": account,
@@ -219,22 +219,18 @@ def _data(context: rules.Context, which: str) -> Data | None:
     name = {"train": "dataset_uri", "evaluation": "evaluation_data_uri", "test": "test_data_uri"}[which]
     if not found or not context[name]:
         return None
+    tokens = found.get("tokens")
+    counted = tokens if isinstance(tokens, Mapping) else {"total": tokens or 0}
     return Data(
         uri=found.get("uri") or context[name],
         format=found["format"],
         examples=int(found["examples"]),
-        tokens=_tokens(found.get("tokens")),
+        tokens=int(counted.get("total") or 0),
+        tokens_error=float(counted.get("error", Data.tokens_error)),
         digest=found.get("digest") or "",
         crc32c=found.get("crc32c") or "",
         bytes=int(found.get("bytes") or 0),
     )
-
-
-def _tokens(value: object) -> int:
-    """The total, whether the facts carry a number or a report of one."""
-    if isinstance(value, Mapping):
-        value = next((value[key] for key in ("total", "estimate", "tokens") if key in value), 0)
-    return int(value) if isinstance(value, (int, float)) else 0
 
 
 def _quotas(context: rules.Context, machines: catalog.Slice) -> tuple[Quota, ...]:

@@ -130,8 +130,8 @@ def rule(group: str) -> Callable[[Check], Check]:
     return register
 
 
-def judge(context: Context) -> tuple[list[Problem], list[Remark]]:
-    """What every rule finds, each problem with its rule's name, in the order of the groups."""
+def registered() -> list[Rule]:
+    """Every rule, in the order of the groups."""
     # Registered by being imported; here, since they import this module.
     from tuneline.planning import (  # noqa: F401
         rules_data,
@@ -142,9 +142,14 @@ def judge(context: Context) -> tuple[list[Problem], list[Remark]]:
         rules_training,
     )
 
+    return sorted(RULES.values(), key=lambda entry: list(GROUPS).index(entry.group))
+
+
+def judge(context: Context) -> tuple[list[Problem], list[Remark]]:
+    """What every rule finds: each problem with its rule's name, then the remarks."""
     problems: list[Problem] = []
     remarks: list[Remark] = []
-    for entry in sorted(RULES.values(), key=lambda entry: list(GROUPS).index(entry.group)):
+    for entry in registered():
         for finding in entry.check(context):
             if isinstance(finding, Remark):
                 remarks.append(finding)

@@ -20,7 +20,7 @@ def checkpoint_selection_value(context: Context) -> Findings:
 
 @rule("evaluation")
 def interval_range(context: Context) -> Findings:
-    """`evaluation_interval` is 1 or more, and not more than `train_steps`; fewer than three points make no curve."""
+    """`evaluation_interval` is 1 or more; one that leaves fewer than three points on the curve is remarked on."""
     interval, steps = context["evaluation_interval"], context["train_steps"]
     if interval is None or not isinstance(steps, int):
         return

@@ -121,7 +121,7 @@ def dataset_uri_form(context: Context) -> Findings:
             yield Problem(where=name, what=f"`{value}` names a folder", fix="name one JSONL file in it")
         elif value.startswith("gs://") and "*" in value:
             yield Problem(where=name, what="wildcards are not taken", fix="join the files into one")
-        elif not _OBJECT.fullmatch(value) and not (os.path.isabs(value) and os.path.isfile(value)):
+        elif not _OBJECT.fullmatch(value) and not (os.path.isabs(value) and (found or os.path.isfile(value))):
             yield Problem(where=name, what=f"`{value}` is no Cloud Storage URI", fix="write gs://bucket/name.jsonl")
 
 

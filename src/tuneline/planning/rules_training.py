@@ -61,6 +61,14 @@ def context_length_value(context: Context) -> Findings:
 
 
 @rule("training")
+def context_for_chat(context: Context) -> Findings:
+    """`default_context` is for chat models; elsewhere it has no effect, and that is said."""
+    model = context.model
+    if context["default_context"] and not context.is_chat and model is not None and model.family == "generation":
+        yield note(f"default_context has no effect: {model.name} is no chat model")
+
+
+@rule("training")
 def seed_range(context: Context) -> Findings:
     """`seed` is 0 to 2³¹ − 1."""
     value = context["seed"]

@@ -1,0 +1,87 @@
+"""The page of the plan: `python -m tuneline.planning.docs > docs/planning.md`."""
+
+from __future__ import annotations
+
+from tuneline.catalog.load import load_own
+from tuneline.planning import arithmetic, rules
+from tuneline.planning.parameters import TEMPLATES
+
+_HEAD = """# Planning: everything known before a cent is spent
+
+Made by `python -m tuneline.planning.docs`; do not edit.
+
+`tuneline plan TEMPLATE --set key=value ...` shows what a run would do and cost, or **every** reason why it cannot be,
+in one message: each names the parameter, the rule in brackets, and the way out. The same rules hold everywhere:
+
+- the command line and the local service judge the **request** before a job exists; they see which values were given
+  explicitly, and hold an explicit evaluation interval or early stopping without an evaluation set against it;
+- the step `plan_tuning` judges the request **and** what `validate_dataset` found in the data, before anything is
+  spent. A step cannot tell an explicit value from a default, so there the same two are a note.
+
+Exit code 2: the request; 3: the data alone; 7: over `max_cost_usd`, or of unknown cost where that is set.
+
+## The three regions
+
+1. **Pipeline**: where the pipeline job runs and intermediate data is kept.
+2. **Upload** (`location`): where the tuned model is uploaded and deployed; the pipeline's region if not given.
+3. **Tuning**: where the job computes. It follows from the machines alone:
+"""
+
+_STEPS = """
+## Steps and epochs
+
+Examples seen = steps × batch size; epochs = examples seen ÷ examples in the training set. The batch size follows from
+accelerator and model:
+"""
+
+_COST = """
+## Cost
+
+Duration is the tokens of all epochs and evaluations by the catalogue's speed of this model on this slice; cost is
+duration by the slice's price. Neither is invented: where the catalogue has no figure, duration and cost are *unknown*,
+with the reason, and `max_cost_usd` refuses the run. Your own figures go into your own catalogue
+([catalog.md](catalog.md)). The local service bills nothing. An endpoint (`deploy_model`) bills by the hour without an
+end, so that no limit can hold it.
+
+## Retired models
+
+The models of the bison era take no new tuning. A request for one keeps its parameters and its meaning, and tunes the
+open model that `base_model_uri` names, else the one that the catalogue puts in its place; the plan says which. On the
+real service the weights must have a known place; on the local service a small built-in model stands in for weights that
+are not there, and plan, job and report say so.
+"""
+
+
+def page() -> str:
+    """The page as Markdown."""
+    shipped = load_own()
+    lines = [_HEAD, "| `accelerator_type` | slice | tuning region | machines |", "|---|---|---|---|"]
+    for entry in shipped.slices.values():
+        if entry.default:
+            spec = entry.machine_spec
+            machines = f"`{spec['machineType']}`, {spec['acceleratorCount']} × {spec['acceleratorType']}"
+            lines.append(f"| `{entry.accelerator_type}` | `{entry.name}` | `{entry.region}` | {machines} |")
+    lines += ["", "Other slices are chosen by name (`slice`); nothing switches slices by itself.", _STEPS]
+    lines += ["| accelerator | 8k models | 32k models |", "|---|---|---|"]
+    lines += [f"| {kind} | {size['8k']} | {size['32k']} |" for kind, size in shipped.batch_sizes.items()]
+    lines += ["", "For 240 examples:", ""]
+    lines += [f"- TPU: {arithmetic.shown(20, 24, 240)}", f"- GPU: {arithmetic.shown(15, 8, 240)}", _COST]
+    lines += ["## Parameters", "", "Names and defaults are those of the hosted templates; *ours* are additions."]
+    lines += ["", "| parameter | type | default | " + " | ".join(f"`{name}`" for name in TEMPLATES) + " | |"]
+    lines += ["|---|---|---|" + "---|" * (len(TEMPLATES) + 1)]
+    taken = {template: {p.name for p in entries} for template, entries in TEMPLATES.items()}
+    for parameter in TEMPLATES["tune-large-model"]:
+        default = "required" if parameter.default is None else f"`{parameter.default!r}`"
+        marks = " | ".join("yes" if parameter.name in names else "no" for names in taken.values())
+        ours = "ours" if parameter.ours else ""
+        lines.append(f"| `{parameter.name}` | {parameter.kind} | {default} | {marks} | {ours} |")
+    registered = rules.registered()
+    lines += ["", "## Rules"]
+    for group, title in rules.GROUPS.items():
+        lines += ["", f"### {title}", "", "| rule | what it demands |", "|---|---|"]
+        lines += [f"| `{entry.name}` | {entry.text} |" for entry in registered if entry.group == group]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
