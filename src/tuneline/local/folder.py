@@ -74,8 +74,12 @@ class Folder:
         """Say where the service is, now that it answers."""
         write_json(self.path / "service.json", record)
 
+    def withdraw(self) -> None:
+        """Nobody answers here: remove what a service before (perhaps killed) announced."""
+        (self.path / "service.json").unlink(missing_ok=True)
+
     def release(self) -> None:
-        """Let the folder go; the record stays, so that the next service tries the same port."""
+        """Let the folder go."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None

@@ -67,7 +67,7 @@ class LocalService:
     async def start(self) -> None:
         """Take the folder, bring back what was there, listen, and say so."""
         self.folder.take()
-        before = self.folder.record()
+        self.folder.withdraw()
         self.store = Store(self.data / "state.sqlite", self.api, self.clock)
         self.clock.forward(float(self.store.fact("clock/ahead_s") or 0))
         self.calls = CallLog(self.data / "calls.jsonl")
@@ -83,7 +83,8 @@ class LocalService:
             self, rest=Rest(self.engine), storage=self._storage(), templates=templates.Templates(), cut=self._cut
         )
         self.front = Front(app, self.authority, self._grpc_address)
-        self.port = await self._listen(before)
+        self.port = await self._listen()
+        self.store.set_fact("service/port", str(self.port))
         self.url = f"http://127.0.0.1:{self.port}"
         for behaviour in BEHAVIOURS.values():
             behaviour.recover(self)
@@ -107,9 +108,10 @@ class LocalService:
         )
         return self.storage
 
-    async def _listen(self, before: dict[str, Any] | None) -> int:
+    async def _listen(self) -> int:
         """The port asked for; else the last one if it is free, else any."""
-        wanted = [self.port] if self.port else [int(before["port"]), 0] if before else [0]
+        before = self.store.fact("service/port")
+        wanted = [self.port] if self.port else [int(before), 0] if before else [0]
         for port in wanted[:-1]:
             try:
                 return await self.front.start(port)
@@ -145,6 +147,7 @@ class LocalService:
 
     async def close(self) -> None:
         """Stop answering, let the children go, fold the state away."""
+        self.folder.withdraw()
         await self.front.stop()
         for stop in self._at_stop:
             stop()
@@ -153,7 +156,6 @@ class LocalService:
         await asyncio.gather(*self._work, return_exceptions=True)
         if self._grpc is not None:
             await self._grpc.stop()
-        self.store.set_fact("clock/ahead_s", str(self.clock.ahead_s))
         self.storage.close()
         self.store.close()
         self.calls.close()
@@ -169,6 +171,11 @@ class LocalService:
     def now(self) -> datetime:
         """The service's clock."""
         return self.clock.now()
+
+    def forward(self, seconds: float) -> None:
+        """Move the clock forward, for good."""
+        self.clock.forward(seconds)
+        self.store.set_fact("clock/ahead_s", str(self.clock.ahead_s))
 
     def background(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Run a coroutine until it ends or the service stops; its failure is logged."""

@@ -46,8 +46,11 @@ class JsonCodec:
             raise _no_parameter(path)
         kind = field.message_type.full_name if field.message_type else ""
         if kind == "google.protobuf.FieldMask":
-            value: Any = ",".join(values)
-        elif field.is_repeated:
+            # Clients write it in either case; the method finds the field.
+            getattr(at, field.name).paths.extend(part.strip() for each in values for part in each.split(","))
+            return
+        value: Any
+        if field.is_repeated:
             value = list(values)
         elif field.type == field.TYPE_BOOL:
             value = values[-1].lower() in ("true", "1", "")

@@ -128,6 +128,10 @@ class Service(Protocol):
 
     def release(self, what: str) -> None: ...
 
+    def at_stop(self, stop: Callable[[], None]) -> None:
+        """Call this when the service ends, before its state is folded away."""
+        ...
+
     def operation(
         self, call: Call, resource: Message, *, metadata: str, response: Message | None = None, name: str = ""
     ) -> Message:

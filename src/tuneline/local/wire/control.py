@@ -49,7 +49,7 @@ class Control:
                 value = parse_body(body)
                 if not isinstance(value, dict) or not isinstance(value.get("forward_s"), int | float):
                     raise invalid("forward_s", "the seconds to move the clock forward, as a number.")
-                service.clock.forward(value["forward_s"])
+                service.forward(value["forward_s"])
                 return {"now": service.now().isoformat()}
             case "POST", "/shutdown":
                 service.stop("asked to shut down")

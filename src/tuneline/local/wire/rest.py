@@ -25,8 +25,8 @@ Source: cloud.google.com/apis/docs/system-parameters."""
 MIXIN_ROUTES = (
     ("google.longrunning.Operations.GetOperation", "GET", "{name=**/operations/*}", ""),
     ("google.longrunning.Operations.DeleteOperation", "DELETE", "{name=**/operations/*}", ""),
-    ("google.longrunning.Operations.CancelOperation", "POST", "{name=**/operations/*}:cancel", ""),
-    ("google.longrunning.Operations.WaitOperation", "POST", "{name=**/operations/*}:wait", ""),
+    ("google.longrunning.Operations.CancelOperation", "POST", "{name=**/operations/*}:cancel", "*"),
+    ("google.longrunning.Operations.WaitOperation", "POST", "{name=**/operations/*}:wait", "*"),
     ("google.longrunning.Operations.ListOperations", "GET", "{name=**/operations}", ""),
     ("google.cloud.location.Locations.GetLocation", "GET", "{name=projects/*/locations/*}", ""),
     ("google.cloud.location.Locations.ListLocations", "GET", "{name=projects/*}/locations", ""),
