@@ -64,7 +64,15 @@ def record(folder, step, *, minute, state="succeeded", result=None, error=None):
 @pytest.fixture
 def good(tmp_path):
     folder = tmp_path / "job-1" / "run"
-    facts = {"train": {"uri": "gs://b/t.jsonl", "examples": 800, "format": "palm-text", "tokens": 9000, "errors": 0}}
+    facts = {
+        "train": {
+            "uri": "gs://b/t.jsonl",
+            "examples": 800,
+            "format": "palm-text",
+            "tokens": {"total": 9000, "low": 8800, "high": 9200},
+            "errors": 0,
+        }
+    }
     record(folder, "validate_dataset", minute=1, result={"facts": json.dumps(facts)})
     record(folder, "plan_tuning", minute=2, result={"plan": json.dumps(PLAN)})
     tuned = {

@@ -21,7 +21,8 @@ def render(data: dict[str, Any]) -> str:
     template = environment.from_string((files("tuneline.reports") / "page.html.j2").read_text(encoding="utf-8"))
     evaluation = data["evaluation"]
     return template.render(
-        **{key: data[key] for key in ("title", "job", "state", "started", "seconds", "error", "steps", "samples")},
+        **{key: data[key] for key in ("title", "job", "state", "seconds", "error", "steps", "samples")},
+        started=words.moment(data["started"]),
         version=data["version"],
         stand_in=words.stand_in(data),
         tiles=list(_tiles(data)),
@@ -30,7 +31,7 @@ def render(data: dict[str, Any]) -> str:
         scores=[_score(score) for score in evaluation.get("scores", [])],
         score_notes=[note for note in (evaluation.get("verdict"), *evaluation.get("notes", [])) if note],
         datasets=list(_datasets(data["facts"])),
-        data_notes=[],
+        data_notes=list(_findings(data["facts"])),
         plan=list(words.plan_rows(data)),
         plan_notes=[*data["plan"].get("warnings", []), *data["plan"].get("notes", [])],
         links=list(_links(data)),
@@ -93,18 +94,23 @@ def _datasets(facts: dict[str, Any]) -> Iterator[dict[str, str]]:
         found = facts.get(name)
         if not found:
             continue
-        tokens = found.get("tokens")
-        tokens = tokens.get("estimate") if isinstance(tokens, dict) else tokens
+        tokens = found.get("tokens") or {}
         duplicates = found.get("duplicates") or {}
         yield {
             "name": name,
-            "examples": f"{found.get('examples', 0):,.0f}",
+            "examples": words.amount(found.get("examples") or 0),
             "format": str(found.get("format", "")),
-            "tokens": f"≈ {tokens:,.0f}" if tokens else "",
-            "errors": f"{found.get('errors', 0):,.0f}" if isinstance(found.get("errors", 0), int | float) else "",
-            "duplicates": f"{duplicates.get('exact', 0):,.0f}" if isinstance(duplicates, dict) else "",
+            "tokens": f"{tokens['low']:,.0f} – {tokens['high']:,.0f}" if tokens.get("total") else "",
+            "errors": words.amount(found.get("errors") or 0),
+            "duplicates": words.amount(duplicates.get("exact") or 0),
             "uri": str(found.get("uri", "")),
         }
+
+
+def _findings(facts: dict[str, Any]) -> Iterator[str]:
+    """The first findings of each set; all of them are in the report of `validate_dataset`."""
+    for name, found in facts.items():
+        yield from (f"{name}: {text}" for text in (found or {}).get("findings", []))
 
 
 def _links(data: dict[str, Any]) -> Iterator[Row]:

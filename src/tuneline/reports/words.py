@@ -16,6 +16,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def moment(text: str | None) -> str:
+    """A time of a record as one reads it: `2026-11-21 07:33:39 UTC`."""
+    return f"{text[:19].replace('T', ' ')} UTC" if text else ""
+
+
 def share(value: float) -> str:
     return f"{value:.1%}"
 
@@ -73,7 +78,7 @@ def plan_rows(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
         f"{amount(training['train_steps'])} steps × {amount(training['batch_size'])} examples = "
         f"{amount(training['examples_seen'])} seen, {training['epochs']:.2f} epochs",
     )
-    yield "learning rate", f"recommended × {training['learning_rate_multiplier']:g}"
+    yield "learning rate", f"the recommended one × {training['learning_rate_multiplier']:g}"
     if training["evaluation_interval"]:
         stopping = "on" if training["early_stopping"] else "off"
         yield "evaluation", f"every {amount(training['evaluation_interval'])} steps, early stopping {stopping}"
