@@ -5,8 +5,8 @@ A job's output folder is read by URI alone (`docs/checkpoints.md`); nothing here
 
 from tuneline.checkpoints.choose import Choice, Selection, choose
 from tuneline.checkpoints.curves import Curves, chart, read_curves, render_page
-from tuneline.checkpoints.paired import Comparison, compare
 from tuneline.checkpoints.result import Checkpoint, Evaluation, Result, Rows, read_result, read_rows
+from tuneline.paired import Comparison, compare
 
 __all__ = [
     "Checkpoint",

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tuneline.checkpoints.paired import Comparison, compare
 from tuneline.checkpoints.result import BASE_STEP, Checkpoint, Evaluation, Result, read_rows
 from tuneline.errors import JobFailed, NotFound, Problem, UsageError
+from tuneline.paired import Comparison, compare, earliest_as_good
 
 Selection = Literal["true", "false", "default"]
 
@@ -92,16 +92,13 @@ def _last(result: Result, *, asked: bool) -> Choice:
 def _by_evaluation(result: Result, evaluated: list[Checkpoint]) -> Choice:
     best = max(evaluated, key=_rank)
     rows = read_rows(result.output_uri, best.step)
-    kept, against_best = best, None
-    for candidate in evaluated:
-        if candidate.step >= best.step:
-            break
+
+    def against(candidate: Checkpoint) -> Comparison:
         earlier = read_rows(result.output_uri, candidate.step)
-        compared = compare(earlier.correct, rows.correct, weights=rows.tokens)
-        # Only a lead of the best counts: what is no worse, or worse by no more than chance, is as good and earlier.
-        if compared.low <= 0.0:
-            kept, against_best = candidate, compared
-            break
+        return compare(earlier.correct, rows.correct, weights=rows.tokens)
+
+    kept = earliest_as_good(evaluated, best, against)
+    against_best = None if kept == best else against(kept)
     against_base = _against_base(result, kept)
     return Choice(
         checkpoint=kept,

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuneline.checkpoints.paired import SEED, Comparison, compare
 from tuneline.errors import TunelineError
 from tuneline.evaluation import metrics
 from tuneline.evaluation.metrics import METRICS, Metric
 from tuneline.evaluation.predictions import Prediction
+from tuneline.paired import SEED, Comparison, compare
 
 CODE_SHARE = 0.5
 """`parses_as_python` is scored where at least this share of the expected outputs is code."""

@@ -1,4 +1,7 @@
-"""Whether two models differ on the same examples by more than chance: the paired bootstrap.
+"""Whether two models differ on the same examples by more than chance: the paired bootstrap, and the rule made of it.
+
+A ground-floor module beside `errors`: the trainer decides by it what to predict with, `checkpoints` which adapter to
+keep, `evaluation` what may be said of a score. They must agree.
 
 The examples are drawn again, with replacement, some thousand times; both models are scored on each draw; the middle
 95 % of the differences is the interval. Pairing matters: two models that fail on the same hard examples are told apart
@@ -7,12 +10,15 @@ with far fewer of them. (Koehn, "Statistical Significance Tests for Machine Tran
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
+
+T = TypeVar("T")
 
 DRAWS = 10_000
 SEED = 20_240_229
@@ -75,6 +81,18 @@ def compare(first: ArrayLike, second: ArrayLike, *, weights: ArrayLike | None = 
         raise ValueError("there is nothing to compare: no example, or none with a token")
     low, high = _interval(b - a, w, np.random.default_rng(seed))
     return Comparison(n=len(a), first=float(a.sum() / w.sum()), second=float(b.sum() / w.sum()), low=low, high=high)
+
+
+def earliest_as_good(candidates: Iterable[T], best: T, against_best: Callable[[T], Comparison]) -> T:
+    """The first of the candidates (in order of their steps) that nothing tells from the best; the best itself, if none.
+
+    Only a lead of the best counts against an earlier one: what is no worse, or worse by no more than chance, is as good
+    and was there sooner. `against_best(candidate)` is best minus candidate.
+    """
+    for candidate in candidates:
+        if candidate == best or against_best(candidate).low <= 0.0:
+            return candidate
+    return best
 
 
 def _interval(difference: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:

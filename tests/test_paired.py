@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuneline.checkpoints.paired import compare
+from tuneline.paired import compare, earliest_as_good
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
@@ -71,3 +71,24 @@ def test_a_large_set_is_drawn_in_parts_and_gives_a_narrow_interval():
     first = (rng.random(3_000) < 0.5).astype(float)
     compared = compare(first, np.maximum(first, rng.random(3_000) < 0.2))
     assert 0.08 < compared.low < compared.high < 0.12
+
+
+class TestEarliestAsGood:
+    """Of checkpoints in order, the first that nothing tells from the best."""
+
+    right = {20: [0] * 30, 40: [1] * 28 + [0] * 2, 60: [1] * 30, 80: [1] * 29 + [0]}
+
+    def choose(self, best, steps=(20, 40, 60, 80)):
+        return earliest_as_good(steps, best, lambda step: compare(self.right[step], self.right[best]))
+
+    def test_one_that_chance_may_have_put_behind_is_taken(self):
+        assert self.choose(60) == 40
+
+    def test_the_best_stays_where_all_before_it_are_worse(self):
+        assert self.choose(40) == 40
+
+    def test_what_comes_after_the_best_is_never_asked_for(self):
+        assert self.choose(20, steps=(20,)) == 20
+        asked = []
+        earliest_as_good((20, 40), 20, lambda step: asked.append(step))
+        assert asked == []
