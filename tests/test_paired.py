@@ -73,13 +73,15 @@ def test_a_large_set_is_drawn_in_parts_and_gives_a_narrow_interval():
     assert 0.08 < compared.low < compared.high < 0.12
 
 
+RIGHT = {20: [0] * 30, 40: [1] * 28 + [0] * 2, 60: [1] * 30, 80: [1] * 29 + [0]}
+"""Step → examples right."""
+
+
 class TestEarliestAsGood:
     """Of checkpoints in order, the first that nothing tells from the best."""
 
-    right = {20: [0] * 30, 40: [1] * 28 + [0] * 2, 60: [1] * 30, 80: [1] * 29 + [0]}
-
     def choose(self, best, steps=(20, 40, 60, 80)):
-        return earliest_as_good(steps, best, lambda step: compare(self.right[step], self.right[best]))
+        return earliest_as_good(steps, best, lambda step: compare(RIGHT[step], RIGHT[best]))
 
     def test_one_that_chance_may_have_put_behind_is_taken(self):
         assert self.choose(60) == 40
