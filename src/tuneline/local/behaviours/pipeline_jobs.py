@@ -13,7 +13,7 @@ from typing import Any
 from tuneline.errors import Problem, TunelineError, UsageError
 from tuneline.local import pipelines
 from tuneline.local.pipelines import job_file
-from tuneline.local.pipelines.parameters import defaults, read_parameters
+from tuneline.local.pipelines.parameters import read_parameters
 from tuneline.local.pipelines.python_tasks import OUR_IMAGE, image_name
 from tuneline.local.processes import Supervised, log_tail
 from tuneline.local.resources.behaviour import Message, PassiveBehaviour, Service, behaviour
@@ -51,7 +51,7 @@ class PipelineJobs(PassiveBehaviour):
             violations = [("pipelineSpec", reason) for reason in reasons]
             text = "\n".join(["This pipeline cannot be run here:", *(f"  - {reason}" for reason in reasons)])
             raise ApiError("INVALID_ARGUMENT", text, violations=violations)
-        _, problems = _parameters(spec, job, template)
+        _, problems = _parameters(resource.name, spec, job, template)
         root = job.get("runtimeConfig", {}).get("gcsOutputDirectory", "")
         if not root.startswith("gs://") or root == "gs://":
             what = f"{root!r} is no folder in Cloud Storage" if root else "is required and not given"
@@ -115,7 +115,8 @@ class PipelineJobs(PassiveBehaviour):
     def _write(self, service: Service, resource: Message) -> None:
         job = service.api.to_json(resource)
         spec, template = _spec_of(service, resource, job)
-        values, _ = _parameters(spec, job, template)
+        given = job["runtimeConfig"].get("parameterValues", {})
+        values, _ = read_parameters(spec, given, lenient=bool(template))
         folder = folder_of(service, resource.name)
         folder.mkdir(parents=True, exist_ok=True)
         record = {
@@ -208,17 +209,25 @@ def _all_ours(spec: Mapping[str, Any]) -> bool:
     return all(OUR_IMAGE in image_name(executor.get("container", {}).get("image", OUR_IMAGE)) for executor in executors)
 
 
-def _parameters(spec: Mapping[str, Any], job: Mapping[str, Any], template: str) -> tuple[dict[str, Any], list[Problem]]:
-    """The request's parameters and all that is wrong with them; for our own templates by the rules of planning too."""
+def _parameters(
+    name: str, spec: Mapping[str, Any], job: Mapping[str, Any], template: str
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The request's parameters typed, and all that is wrong with them: for our own templates by planning's rules."""
     given = job.get("runtimeConfig", {}).get("parameterValues", {})
     values, problems = read_parameters(spec, given, lenient=bool(template))
     if template:
         from tuneline.planning import check_request
 
-        told = {problem.where for problem in problems}
-        # What is of the wrong type is told already; the rules are for values that can be read.
-        found = check_request(template, {**defaults(spec), **values}, given=set(values), local=True)
-        problems += [problem for problem in found if problem.where not in told]
+        found = check_request(
+            template.removesuffix("-core"),
+            given,
+            given=set(given),
+            region=name.split("/")[3],
+            encryption_key=job.get("encryptionSpec", {}).get("kmsKeyName", ""),
+            local=True,
+        )
+        told = {problem.where for problem in found}
+        problems = [*found, *(problem for problem in problems if problem.where not in told)]
     return values, problems
 
 

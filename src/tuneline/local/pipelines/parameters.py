@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneline.errors import Problem
 from tuneline.local.pipelines.spec import Spec
-from tuneline.local.pipelines.values import NUMBER, integral, shown, typed
+from tuneline.local.pipelines.values import NUMBER, shown, typed
 from tuneline.local.pipelines.wiring import parameter_type
 
 JSON_KINDS: dict[str, tuple[type, ...]] = {
@@ -55,16 +55,6 @@ def read_parameters(
                 Problem(where=name, what="is required and not given", fix=f"add {name!r} to parameterValues")
             )
     return values, problems
-
-
-def defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The pipeline's own default values by name."""
-    declared = Spec(spec).root.input_parameters
-    return {
-        name: integral(definition["defaultValue"])
-        for name, definition in declared.items()
-        if "defaultValue" in definition
-    }
 
 
 def _fits(value: Any, kind: str) -> bool:
