@@ -73,3 +73,9 @@ def test_a_create_after_a_lost_answer_does_not_take_anothers_object_for_its_own(
     server.script = [Answer(drop=True), Answer(status=412), Answer(body=MADE)]
     with pytest.raises(errors.AlreadyExists):
         objects.create("gs://bucket/x", b"one")
+
+
+def test_a_create_is_refused_too_where_the_object_in_its_way_is_gone_by_now(server: Server) -> None:
+    server.script = [Answer(status=412), Answer(status=404)]
+    with pytest.raises(errors.AlreadyExists):
+        objects.create("gs://bucket/x", b"one")

@@ -58,15 +58,21 @@ def write(uri: str, data: bytes, *, content_type: str = "", if_absent: bool = Fa
             params=params,
         )
     except errors.AlreadyExists as refusal:
-        there = rest.exchange(
-            "GET", "storage", uris.object_path(bucket, name), params={"fields": _FIELDS + ",metadata"}
-        )
-        if (there.body.get("metadata") or {}).get(_MARK) == mark:
+        there = _marked(bucket, name)
+        if there is not None and (there.body.get("metadata") or {}).get(_MARK) == mark:
             return _info(there.body, there.server_time)
         raise errors.AlreadyExists(f"{uri} exists already", status=412, reason=refusal.reason) from refusal
     except errors.NotFound as error:
         raise errors.NotFound(f"{uri}: {error}", status=404, reason=error.reason) from error
     return _info(answer.body, answer.server_time)
+
+
+def _marked(bucket: str, name: str) -> rest.Response | None:
+    """The object with its custom metadata, or None where it has been deleted since."""
+    try:
+        return rest.exchange("GET", "storage", uris.object_path(bucket, name), params={"fields": _FIELDS + ",metadata"})
+    except errors.NotFound:
+        return None
 
 
 def _multipart(meta: Mapping[str, Any], data: bytes, *, boundary: str) -> bytes:
