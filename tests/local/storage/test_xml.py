@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from xml.etree import ElementTree
 
 import pytest
@@ -209,55 +208,3 @@ def test_no_name_leads_out_of_the_data_folder(service: Service) -> None:
     assert outside == []
     files = [path for path in (service.data / "objects" / "blobs").rglob("*") if path.is_file()]
     assert len(files) == len(names)
-
-
-def test_each_write_is_told_with_its_outcome(tmp_path) -> None:
-    """`on_call` hears method, address and status of writes, refused ones included, and of no reads."""
-    import asyncio
-
-    from tuneline.local import storage
-
-    told: list[tuple[str, str, int]] = []
-    application = storage.app(tmp_path, on_call=lambda *call: told.append(call))
-
-    async def ask(method: str, path: str, query: str, body: bytes = b"") -> int:
-        sent: list[dict] = []
-
-        async def receive() -> dict:
-            return {"type": "http.request", "body": body}
-
-        async def send(message: dict) -> None:
-            sent.append(message)
-
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "headers": [],
-        }
-        await application(scope, receive, send)
-        return sent[0]["status"]
-
-    async def calls() -> None:
-        upload = "/upload/storage/v1/b/tuneline-local/o"
-        assert await ask("POST", upload, "uploadType=media&name=x", b"1") == 200
-        assert await ask("POST", upload, "uploadType=media&name=x&ifGenerationMatch=0", b"1") == 412
-        assert await ask("GET", "/storage/v1/b/tuneline-local/o/x", "") == 200
-        assert (
-            await ask("PATCH", "/storage/v1/b/tuneline-local/o/x", "", json.dumps({"metadata": {"a": "b"}}).encode())
-            == 200
-        )
-        assert await ask("DELETE", "/storage/v1/b/tuneline-local/o/x", "") == 204
-        assert await ask("POST", "/storage/v1/b", "project=p", b'{"name": "told"}') == 200
-
-    asyncio.run(calls())
-    application.close()
-    assert told == [
-        ("storage.objects.insert", "gs://tuneline-local/x", 200),
-        ("storage.objects.insert", "gs://tuneline-local/x", 412),
-        ("storage.objects.patch", "gs://tuneline-local/x", 200),
-        ("storage.objects.delete", "gs://tuneline-local/x", 204),
-        ("storage.buckets.insert", "gs://told", 200),
-    ]

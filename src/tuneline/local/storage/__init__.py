@@ -3,6 +3,6 @@
 app(data)  →  an ASGI application; its state is `data/objects/`, a plain folder
 """
 
-from tuneline.local.storage.routes import Storage, app, project_number
+from tuneline.local.storage.routes import Storage, app
 
-__all__ = ["Storage", "app", "project_number"]
+__all__ = ["Storage", "app"]

@@ -32,10 +32,11 @@ async def answer(request: Request, dispatch: Callable[[Request], Awaitable[Respo
     out: list[bytes] = []
     for number, part in enumerate(parts):
         outer, _, inner = part.lstrip(b"\n").partition(b"\n\n")
-        response = await dispatch(_call(request, inner))
+        call = _call(request, inner)
+        if call.first("alt") == "media" or call.segments[0] in ("upload", "download", "batch"):
+            raise invalid("Contents of objects cannot be read or written in a batch, and batches not nested.")
+        response = await dispatch(call)
         body = response.body
-        if response.stream is not None:
-            raise invalid("Contents of objects cannot be read or written in a batch.")
         lines = [
             f"--{mark}",
             "Content-Type: application/http",
@@ -68,6 +69,7 @@ def _call(request: Request, raw: bytes) -> Request:
         headers=given,
         body=_once(body[: int(length)] if length.isdecimal() else body),
         origin=request.origin,
+        faults=request.faults,
     )
 
 

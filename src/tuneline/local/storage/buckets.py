@@ -41,7 +41,7 @@ def create_first(store: Store, project: str) -> None:
 
 async def create(store: Store, request: Request) -> Response:
     said = await request.json()
-    request.calling("storage.buckets.insert", f"gs://{said.get('name')}")
+    await request.calling("storage.buckets.insert", f"gs://{said.get('name')}")
     name = check_bucket(said.get("name"))
     project = request.first("project")
     if not project:
@@ -50,6 +50,7 @@ async def create(store: Store, request: Request) -> Response:
 
 
 async def get(store: Store, request: Request, name: str) -> Response:
+    await request.calling("storage.buckets.get", f"gs://{name}", write=False)
     resource = store.bucket(name)
     of_query(request).check(resource, reading=True)
     return json_response(resource)
@@ -57,6 +58,7 @@ async def get(store: Store, request: Request, name: str) -> Response:
 
 async def list_all(store: Store, request: Request) -> Response:
     """The buckets of one project, by name."""
+    await request.calling("storage.buckets.list", "", write=False)
     limit = request.number("maxResults") or 1000
     after = base64.urlsafe_b64decode(request.first("pageToken")).decode() if request.first("pageToken") else ""
     project, prefix = request.first("project"), request.first("prefix")
@@ -76,7 +78,7 @@ async def list_all(store: Store, request: Request) -> Response:
 async def change(store: Store, request: Request, name: str) -> Response:
     """PATCH merges one level deep and null removes; PUT replaces all that a caller may say."""
     whole = request.method == "PUT"
-    request.calling("storage.buckets.update" if whole else "storage.buckets.patch", f"gs://{name}")
+    await request.calling("storage.buckets.update" if whole else "storage.buckets.patch", f"gs://{name}")
     said, conditions = await request.json(), of_query(request)
 
     def step(tx: Transaction) -> Resource:
@@ -102,7 +104,7 @@ async def change(store: Store, request: Request, name: str) -> Response:
 
 
 async def delete(store: Store, request: Request, name: str) -> Response:
-    request.calling("storage.buckets.delete", f"gs://{name}")
+    await request.calling("storage.buckets.delete", f"gs://{name}")
     conditions = of_query(request)
 
     def step(tx: Transaction) -> None:
@@ -127,7 +129,7 @@ async def delete(store: Store, request: Request, name: str) -> Response:
 async def policy(store: Store, request: Request, name: str) -> Response:
     """The bucket's IAM policy: kept and given back, never enforced."""
     if request.method == "PUT":
-        request.calling("storage.buckets.setIamPolicy", f"gs://{name}")
+        await request.calling("storage.buckets.setIamPolicy", f"gs://{name}")
         said = await request.json()
 
         def step(tx: Transaction) -> Resource:

@@ -24,6 +24,7 @@ _SMALL = 64 * 1024
 
 async def content(store: Store, request: Request, bucket: str, name: str, conditions: Conditions) -> Response:
     """The object's bytes; HEAD gives the same headers without them."""
+    await request.calling("storage.objects.get", f"gs://{bucket}/{name}", write=False)
     resource, file = store.open(bucket, name, request.number("generation"))
     try:
         conditions.check(resource, reading=True)

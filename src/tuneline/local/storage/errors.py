@@ -22,9 +22,12 @@ REASONS = {
     412: "conditionNotMet",
     413: "uploadTooLarge",
     416: "requestedRangeNotSatisfiable",
+    429: "rateLimitExceeded",
     499: "clientClosedRequest",
+    500: "internalError",
     501: "notImplemented",
     503: "backendError",
+    504: "backendError",
 }
 XML_CODES = {
     400: "InvalidArgument",
@@ -36,6 +39,7 @@ XML_CODES = {
     412: "PreconditionFailed",
     413: "EntityTooLarge",
     416: "InvalidRange",
+    429: "SlowDown",
     501: "NotImplemented",
     503: "ServiceUnavailable",
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from tuneline.local.resources.faults import Fault, Faults
 from tuneline.local.storage.errors import Refusal, invalid
 from tuneline.local.storage.names import MAX_JSON_BYTES
 
@@ -30,9 +31,12 @@ class Request:
     body: AsyncIterator[bytes]
     origin: str
     """Scheme and host that the client used, e.g. `http://127.0.0.1:8080`: session URIs begin with it."""
+    faults: Faults | None = None
     called: str = ""
     """The API method's name, for the call log; empty for reads."""
     resource: str = ""
+    fault: Fault | None = None
+    """One that cuts the connection after the effect."""
 
     def first(self, name: str, default: str = "") -> str:
         return self.query.get(name, [default])[0]
@@ -53,9 +57,15 @@ class Request:
             raise invalid(f"Invalid value for {name}: '{text[:40]}' is not a 64-bit integer.", location=name)
         return value
 
-    def calling(self, method: str, resource: str) -> None:
-        """Notes what this request does, so that the call log names it whether it succeeds or not."""
-        self.called, self.resource = method, resource
+    async def calling(self, method: str, resource: str, *, write: bool = True) -> None:
+        """Notes what this request is about to do, so that the call log names it whether it succeeds or not.
+
+        A fault that waits for such a call strikes here: ApiError, Dropped, or a delay.
+        """
+        if write:
+            self.called, self.resource = method, resource
+        if self.faults is not None:
+            self.fault = await self.faults.before(method)
 
     async def read(self, limit: int = MAX_JSON_BYTES) -> bytes:
         """The whole body; refuses one larger than `limit` bytes."""

@@ -30,7 +30,7 @@ _XMLNS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 async def start(store: Store, request: Request, bucket: str, name: str, said: Resource) -> Response:
     """Begins an upload and gives its id."""
-    request.calling("storage.multipartUploads.create", f"gs://{bucket}/{name}")
+    await request.calling("storage.multipartUploads.create", f"gs://{bucket}/{name}")
     check_object(name)
     await request.read()
     store.bucket(bucket)
@@ -51,7 +51,7 @@ async def put_part(store: Store, request: Request, bucket: str, name: str) -> Re
     """One part; sent again under the same number it replaces what was there."""
     upload = request.first("uploadId")
     number = request.number("partNumber") or 0
-    request.calling("storage.multipartUploads.uploadPart", f"gs://{bucket}/{name}")
+    await request.calling("storage.multipartUploads.uploadPart", f"gs://{bucket}/{name}")
     if not 1 <= number <= MAX_PARTS:
         raise invalid(f"partNumber must be 1 to {MAX_PARTS}, not {number}.", location="partNumber")
     _upload(store, bucket, name, upload)
@@ -84,7 +84,7 @@ async def put_part(store: Store, request: Request, bucket: str, name: str) -> Re
 async def complete(store: Store, request: Request, bucket: str, name: str, conditions: Conditions) -> Response:
     """Joins the parts that the body names, in their order, and ends the upload in the same step."""
     upload = request.first("uploadId")
-    request.calling("storage.multipartUploads.complete", f"gs://{bucket}/{name}")
+    await request.calling("storage.multipartUploads.complete", f"gs://{bucket}/{name}")
     row = _upload(store, bucket, name, upload)
     wanted = _wanted(await request.read(_MAX_XML))
     held = {part["number"]: part for part in store.index.read("SELECT * FROM parts WHERE upload = ?", upload)}
@@ -117,7 +117,7 @@ async def complete(store: Store, request: Request, bucket: str, name: str, condi
 async def abort(store: Store, request: Request, bucket: str, name: str) -> Response:
     """Ends an upload and removes its parts."""
     upload = request.first("uploadId")
-    request.calling("storage.multipartUploads.abort", f"gs://{bucket}/{name}")
+    await request.calling("storage.multipartUploads.abort", f"gs://{bucket}/{name}")
     _upload(store, bucket, name, upload)
     await store.index.write(lambda tx: _end(tx, upload))
     return Response(status=204)

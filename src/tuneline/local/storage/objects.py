@@ -17,6 +17,7 @@ MAX_SOURCES = 32
 
 
 async def get(store: Store, request: Request, bucket: str, name: str) -> Response:
+    await request.calling("storage.objects.get", f"gs://{bucket}/{name}", write=False)
     resource = loaded(store.find(bucket, name, request.number("generation")))
     of_query(request).check(resource, reading=True)
     return json_response(resource)
@@ -25,7 +26,7 @@ async def get(store: Store, request: Request, bucket: str, name: str) -> Respons
 async def change(store: Store, request: Request, bucket: str, name: str) -> Response:
     """PATCH changes what is named; PUT replaces all that a caller may say."""
     whole = request.method == "PUT"
-    request.calling("storage.objects.update" if whole else "storage.objects.patch", f"gs://{bucket}/{name}")
+    await request.calling("storage.objects.update" if whole else "storage.objects.patch", f"gs://{bucket}/{name}")
     said, conditions, generation = await request.json(), of_query(request), request.number("generation")
 
     def step(tx: Transaction) -> Resource:
@@ -41,7 +42,7 @@ async def delete(
     store: Store, request: Request, bucket: str, name: str, conditions: Conditions | None = None
 ) -> Response:
     """Deletes the live object, or one generation for good."""
-    request.calling("storage.objects.delete", f"gs://{bucket}/{name}")
+    await request.calling("storage.objects.delete", f"gs://{bucket}/{name}")
     wanted, generation = conditions or of_query(request), request.number("generation")
 
     def step(tx: Transaction) -> None:
@@ -58,7 +59,7 @@ async def copy(
 ) -> Response:
     """A new object with the source's content, in one call however large it is; said metadata overrides the source's."""
     bucket, name = target
-    request.calling("storage.objects.rewrite" if rewrite else "storage.objects.copy", f"gs://{bucket}/{name}")
+    await request.calling("storage.objects.rewrite" if rewrite else "storage.objects.copy", f"gs://{bucket}/{name}")
     check_object(name)
     said, conditions = await request.json(), of_query(request)
     origin, body = await _second(store, request, source, request.number("sourceGeneration"))
@@ -73,7 +74,7 @@ async def copy(
 
 async def move(store: Store, request: Request, bucket: str, source: str, target: str) -> Response:
     """Renames an object within its bucket: both names change in one step."""
-    request.calling("storage.objects.move", f"gs://{bucket}/{source}")
+    await request.calling("storage.objects.move", f"gs://{bucket}/{source}")
     check_object(target)
     if source == target:
         raise Refusal(400, "An object cannot be moved to its own name.")
@@ -96,7 +97,7 @@ async def move(store: Store, request: Request, bucket: str, source: str, target:
 
 async def compose(store: Store, request: Request, bucket: str, name: str) -> Response:
     """Joins up to 32 objects of a bucket into one, which has a crc32c but no md5."""
-    request.calling("storage.objects.compose", f"gs://{bucket}/{name}")
+    await request.calling("storage.objects.compose", f"gs://{bucket}/{name}")
     check_object(name)
     said, conditions = await request.json(), of_query(request)
     sources = said.get("sourceObjects")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from tuneline.local.resources.errors import ApiError
+from tuneline.local.resources.faults import Dropped, Faults
+from tuneline.local.resources.projects import number_of
 from tuneline.local.storage import batch, buckets, downloads, listing, objects, uploads, xml
+from tuneline.local.storage.asgi import Receive, Scope, Send, drain, request_of, send_response
 from tuneline.local.storage.conditions import of_query
 from tuneline.local.storage.errors import NotModified, Refusal
 from tuneline.local.storage.exchange import (
@@ -20,14 +22,10 @@ from tuneline.local.storage.exchange import (
     decode,
     json_response,
     parse_object,
-    parse_query,
 )
 from tuneline.local.storage.sessions import Sessions
 from tuneline.local.storage.store import Store
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 OnCall = Callable[[str, str, int], None]
 
 _log = logging.getLogger(__name__)
@@ -35,36 +33,43 @@ _JSON_ROOTS = (["storage", "v1"], ["storage", "v1beta2"], [])
 _HOSTS = (".storage.googleapis.com", ".storage.localhost")
 
 
-def project_number(project: str) -> str:
-    """The number of a project, made from its id where the id is not a number already."""
-    if project.isdecimal():
-        return project
-    return str(100_000_000_000 + int.from_bytes(hashlib.sha256(project.encode()).digest()[:4], "big"))
-
-
 def app(
     data: Path,
     *,
     on_call: OnCall | None = None,
+    faults: Faults | None = None,
     project: str = "tuneline-local",
-    number_of: Callable[[str], str] = project_number,
+    number_of: Callable[[str], str] = number_of,
 ) -> Storage:
     """Cloud Storage over the folder `data/objects`: objects and their index, as a crash or a restart left them.
 
     `on_call(method, resource, status)` is told each write, also one that is refused, before it is answered.
-    `project` owns the bucket `tuneline-local`; `number_of` gives a project's number, as Resource Manager tells it.
+    `faults` strike by method: `storage.objects.insert`, `storage.objects.list`, `storage.buckets.get`...; where one
+    drops the connection it is raised as `Dropped`, for the server to cut it. `project` owns the bucket
+    `tuneline-local`; `number_of` gives a project's number, as Resource Manager tells it.
     The server that mounts this sets the `Date` header.
     """
-    return Storage(data, on_call=on_call, project=project, number_of=number_of)
+    return Storage(data, on_call=on_call, faults=faults, project=project, number_of=number_of)
 
 
 class Storage:
     """The application; `close()` when it is not served any more (a kill does no harm)."""
 
-    def __init__(self, data: Path, *, on_call: OnCall | None, project: str, number_of: Callable[[str], str]) -> None:
-        self._store = Store(data / "objects", project_number=number_of)
+    def __init__(
+        self,
+        data: Path,
+        *,
+        on_call: OnCall | None,
+        faults: Faults | None,
+        project: str,
+        number_of: Callable[[str], str],
+    ) -> None:
+        self.root = data / "objects"
+        """The folder that holds everything."""
+        self._store = Store(self.root, project_number=number_of)
         self._sessions = Sessions(self._store)
         self._on_call = on_call
+        self._faults = faults
         buckets.create_first(self._store, project)
 
     def close(self) -> None:
@@ -87,11 +92,11 @@ class Storage:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"Cloud Storage is served over HTTP, not {scope['type']}")
-        request = _request(scope, receive)
+        request = request_of(scope, receive, self._faults)
         try:
             response = await self._answer(request)
-            await _drain(request)
-            await _send(response, request.method, send)
+            await drain(request)
+            await send_response(response, request.method, send)
         except Disconnected:
             self._tell(request, 499)
 
@@ -104,18 +109,20 @@ class Storage:
         except NotModified:
             response = Response(status=304)
         except Refusal as refusal:
-            body = refusal.to_xml() if as_xml else refusal.to_json()
-            kind = "application/xml; charset=UTF-8" if as_xml else "application/json; charset=UTF-8"
-            response = Response(status=refusal.status, headers=[("content-type", kind)], body=body)
-        except Disconnected:
+            response = _refused(refusal, as_xml)
+        except ApiError as fault:
+            response = _refused(Refusal(fault.http, fault.message), as_xml)
+            if fault.retry_s is not None:
+                response.headers.append(("retry-after", f"{fault.retry_s:.0f}"))
+        except (Disconnected, Dropped):
             raise
         except Exception as error:  # noqa: BLE001 - told to the caller and to the log
             _log.exception("Cloud Storage failed at %s /%s", request.method, "/".join(request.segments))
-            refusal = Refusal(
-                500, f"The local Cloud Storage failed: {type(error).__name__}: {error}", reason="backendError"
-            )
-            response = Response(status=500, headers=[("content-type", "application/json")], body=refusal.to_json())
+            text = f"The local Cloud Storage failed: {type(error).__name__}: {error}. The service's log has more."
+            response = _refused(Refusal(500, text), as_xml)
         self._tell(request, response.status)
+        if self._faults is not None and request.fault is not None:
+            await self._faults.after(request.fault)
         return response
 
     def _tell(self, request: Request, status: int) -> None:
@@ -166,6 +173,7 @@ class Storage:
                 layout = {key: home[key] for key in ("location", "locationType")}
                 return json_response({"kind": "storage#storageLayout", "bucket": bucket, **layout})
             case "GET", "b", bucket, "o":
+                await request.calling("storage.objects.list", f"gs://{bucket}", write=False)
                 return self._list(request, bucket)
             case (("GET" | "HEAD"), "b", bucket, "o", name) if media or request.first("alt") == "media":
                 return await downloads.content(store, request, bucket, name, of_query(request))
@@ -229,55 +237,7 @@ class Storage:
                 return
 
 
-def _request(scope: Scope, receive: Receive) -> Request:
-    raw = scope.get("raw_path") or quote(scope["path"]).encode()
-    headers: dict[str, str] = {}
-    for key, value in scope["headers"]:
-        name = key.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        headers[name] = f"{headers[name]},{text}" if name in headers else text
-    return Request(
-        method=scope["method"],
-        segments=raw.decode("latin-1").partition("?")[0].lstrip("/").split("/"),
-        query=parse_query(scope["query_string"].decode("latin-1")),
-        headers=headers,
-        body=_body(receive),
-        origin=f"{scope.get('scheme', 'http')}://{headers.get('host', '127.0.0.1')}",
-    )
-
-
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        if piece := message.get("body"):
-            yield piece
-        if not message.get("more_body"):
-            return
-
-
-async def _drain(request: Request) -> None:
-    """Takes what is left of the body: clients read no answer before they have sent it all."""
-    if "expect" not in request.headers:
-        async for _ in request.body:
-            pass
-
-
-async def _send(response: Response, method: str, send: Send) -> None:
-    headers = [(key.encode("latin-1"), _header(value)) for key, value in response.headers]
-    if response.stream is None:
-        if method != "HEAD" and response.status not in (204, 304):
-            headers.append((b"content-length", str(len(response.body)).encode()))
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
-        return
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    async for piece in response.stream:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
-
-
-def _header(value: str) -> bytes:
-    """A header's value; what is not Latin-1 goes as its UTF-8 bytes, and line breaks are taken out."""
-    return value.replace("\r", " ").replace("\n", " ").encode()
+def _refused(refusal: Refusal, as_xml: bool) -> Response:
+    body = refusal.to_xml() if as_xml else refusal.to_json()
+    kind = "application/xml; charset=UTF-8" if as_xml else "application/json; charset=UTF-8"
+    return Response(status=refusal.status, headers=[("content-type", kind)], body=body)

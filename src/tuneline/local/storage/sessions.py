@@ -62,7 +62,7 @@ class Sessions:
             told["name"] = name
             told["contentType"] = request.headers.get("content-type") or told["contentType"]
         told["name"] = check_object(told["name"])
-        request.calling("storage.objects.startResumableUpload", f"gs://{bucket}/{told['name']}")
+        await request.calling("storage.objects.startResumableUpload", f"gs://{bucket}/{told['name']}")
         conditions = of_headers(request) if xml else of_query(request)
         self._store.precheck(bucket, told["name"], conditions)
         session = uuid.uuid4().hex
@@ -81,7 +81,7 @@ class Sessions:
     async def receive(self, request: Request, session_id: str) -> Response:
         """A chunk, the whole body, or the question how far the upload is."""
         row = self._row(session_id)
-        request.calling("storage.objects.insert", f"gs://{row['bucket']}/{row['name']}")
+        await request.calling("storage.objects.insert", f"gs://{row['bucket']}/{row['name']}")
         start, total = _content_range(request.headers.get("content-range", ""))
         if row["result"] is not None:
             async for _ in request.body:  # sent again, since our answer was lost
@@ -107,7 +107,7 @@ class Sessions:
     async def cancel(self, request: Request, session_id: str) -> Response:
         """Ends a session; nothing of it was stored."""
         row = self._row(session_id)
-        request.calling("storage.objects.cancelResumableUpload", f"gs://{row['bucket']}/{row['name']}")
+        await request.calling("storage.objects.cancelResumableUpload", f"gs://{row['bucket']}/{row['name']}")
         await self._forget(session_id)
         return Response(status=499, headers=[("content-type", "text/plain")])
 

@@ -39,7 +39,7 @@ async def _upload(
 ) -> Response:
     told = described(request, said, content_type)
     name = told.get("name")
-    request.calling("storage.objects.insert", f"gs://{bucket}/{name}")
+    await request.calling("storage.objects.insert", f"gs://{bucket}/{name}")
     check_object(name)
     conditions = of_query(request)
     store.precheck(bucket, name, conditions)

@@ -64,7 +64,7 @@ async def answer(store: Store, sessions: Sessions, request: Request, bucket: str
 
 
 async def _put(store: Store, request: Request, bucket: str, name: str) -> Response:
-    request.calling("storage.objects.insert", f"gs://{bucket}/{name}")
+    await request.calling("storage.objects.insert", f"gs://{bucket}/{name}")
     check_object(name)
     conditions = of_headers(request)
     store.precheck(bucket, name, conditions)
@@ -94,6 +94,7 @@ async def _bucket(store: Store, request: Request, bucket: str) -> Response:
         raise Refusal(405, "Buckets are made, changed and deleted by the JSON API here.")
     if "uploads" in request.query:
         return await multipart.list_uploads(store, request, bucket)
+    await request.calling("storage.objects.list", f"gs://{bucket}", write=False)
     second = request.first("list-type") == "2"
     query = Query(
         bucket=bucket,
