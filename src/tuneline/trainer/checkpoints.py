@@ -6,12 +6,13 @@ had not been stopped: its adapter is kept in fp32, and everything else is a func
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuneline import objects
+from tuneline import objects, paired
 
 _COMPLETE = re.compile(r"checkpoints/step-(\d{6,})/checkpoint\.json$")
 STATE = "training_state.safetensors"
@@ -74,14 +75,33 @@ def remove(checkpoint: Checkpoint) -> None:
         objects.delete(info.uri)
 
 
-def candidates(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """The checkpoints worth predicting with: highest accuracy, lowest loss, and the last."""
-    chosen = {checkpoints[-1].step: checkpoints[-1]}
+def candidates(output: str, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """The checkpoints worth predicting with: the one that selection will keep, the best, and the last.
+
+    The rule is selection's own (`tuneline.paired`), on the same files, so that what is kept has been predicted with.
+    """
     evaluated = [checkpoint for checkpoint in checkpoints if checkpoint.record["evaluation"]]
+    chosen = {checkpoints[-1].step: checkpoints[-1]}
     if evaluated:
-        by_accuracy = max(
-            evaluated, key=lambda c: (c.record["evaluation"]["accuracy"], -c.record["evaluation"]["loss"])
-        )
-        by_loss = min(evaluated, key=lambda c: c.record["evaluation"]["loss"])
-        chosen |= {by_accuracy.step: by_accuracy, by_loss.step: by_loss}
+        best = max(evaluated, key=_rank)
+        rows = _evaluation_rows(output, best)
+
+        def best_minus(candidate: Checkpoint) -> paired.Comparison:
+            correct = [row["correct"] for row in _evaluation_rows(output, candidate)]
+            tokens = [row["tokens"] for row in rows]
+            return paired.compare(correct, [row["correct"] for row in rows], weights=tokens)
+
+        kept = paired.earliest_as_good([c for c in evaluated if c.step <= best.step], best, best_minus)
+        chosen |= {best.step: best, kept.step: kept}
     return [chosen[step] for step in sorted(chosen)]
+
+
+def _rank(checkpoint: Checkpoint) -> tuple[float, float, int]:
+    evaluation = checkpoint.record["evaluation"]
+    return evaluation["accuracy"], -evaluation["loss"], -checkpoint.step
+
+
+def _evaluation_rows(output: str, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    """The per-example figures of a checkpoint's evaluation, in the order of the set."""
+    uri = objects.join(output, "evaluations", f"step-{checkpoint.step:06d}.jsonl")
+    return [json.loads(line) for line in objects.read_bytes(uri).splitlines()]

@@ -138,7 +138,7 @@ def _predict(run: Any, program: Any, output: str, told_to_stop: Callable[[], boo
         architecture, base.weights, scale=float(ALPHA), ends=sorted(tokenizer.ends), pad=tokenizer.pad
     )
     made = [c for c in checkpoints.complete(output) if not c.record["stopped"]]
-    named = [(0, "base", "")] + [(c.step, f"step-{c.step:06d}", c.uri) for c in checkpoints.candidates(made)]
+    named = [(0, "base", "")] + [(c.step, f"step-{c.step:06d}", c.uri) for c in checkpoints.candidates(output, made)]
     out: dict[int, str] = {}
     for step, name, uri in named:
         out[step] = objects.join(output, "predictions", f"{name}.jsonl")
