@@ -15,6 +15,7 @@ from typing import Any
 from tuneline import errors, objects
 from tuneline._version import __version__
 from tuneline.errors import ProblemsError, ServiceError, TunelineError, VersionMismatch
+from tuneline.jobs.interruption import stoppable
 
 INTERRUPTED = 130
 
@@ -59,19 +60,22 @@ def recorded(
 ) -> Iterator[Record]:
     """Within it a step does its work; what it raises is recorded whole, told on standard error, and raised again.
 
+    Being told to stop (SIGTERM) is such an end too: it is raised as `jobs.Stopped` in the middle of the work.
+
     Raises:
         VersionMismatch: the component was compiled for another minor version than the one installed here.
     """
     folder = run_folder(pipeline_root, pipeline_job_name)
     record = Record(step=step, folder=folder, inputs=inputs, started=_now())
-    record.write("running")
-    try:
-        check_version(step, compiled_for)
-        yield record
-    except BaseException as error:
-        _fail(record, error)
-        raise
-    record.write("succeeded")
+    with stoppable():
+        record.write("running")
+        try:
+            check_version(step, compiled_for)
+            yield record
+        except BaseException as error:
+            _fail(record, error)
+            raise
+        record.write("succeeded")
 
 
 def run_folder(pipeline_root: str, pipeline_job_name: str) -> str:

@@ -1,0 +1,155 @@
+"""The compiled YAML, unedited, runs from end to end under kfp.local against the local service."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tuneline import objects
+from tuneline.runs import templates
+
+DATA = Path(__file__).resolve().parents[2] / "examples" / "data" / "numbers"
+COMPILED = Path(__file__).resolve().parents[2] / "compiled"
+
+RUNNER = """
+import json, sys
+from kfp import components, local
+local.init(local.SubprocessRunner(use_venv=False), pipeline_root=sys.argv[1])
+component = components.load_component_from_file(sys.argv[2])
+task = component(**json.loads(sys.argv[3]))
+outputs = {name: getattr(value, "metadata", value) for name, value in task.outputs.items()}
+print("OUTPUTS=" + json.dumps(outputs))
+"""
+
+
+def run_local(vertex, root: Path, file: Path, arguments: dict) -> subprocess.CompletedProcess[str]:
+    """Runs a compiled file as a user of kfp would, in a process of its own whose Google Cloud is the service."""
+    environment = vertex.environment()
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    return subprocess.run(
+        [sys.executable, "-c", RUNNER, str(root), str(file), json.dumps(arguments)],
+        env=environment,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def request(**changes) -> dict:
+    """A small run on the sample numbers, uploaded where the service keeps objects."""
+    uris = {}
+    for name in ("train", "evaluation", "test"):
+        uris[name] = f"gs://tuneline-local/sample/{name}.jsonl"
+        objects.upload_file(DATA / f"{name}.jsonl", uris[name])
+    return {
+        "project": "tuneline-local",
+        "model_display_name": "numbers",
+        "large_model_reference": "gemma-3-1b-it",
+        "dataset_uri": uris["train"],
+        "evaluation_data_uri": uris["evaluation"],
+        "test_data_uri": uris["test"],
+        "train_steps": 40,
+        "evaluation_interval": 20,
+        **changes,
+    }
+
+
+def run_folder(root: Path) -> Path:
+    (folder,) = root.glob("*/run")
+    return folder
+
+
+def test_the_submitted_pipeline_tunes_and_reports(vertex_environment, tmp_path):
+    ran = run_local(
+        vertex_environment, tmp_path, COMPILED / "pipelines" / "tune_large_model.yaml", request(deploy_model=True)
+    )
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    folder = run_folder(tmp_path)
+    records = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    report = records.pop("report")
+    assert {record["state"] for record in records.values()} == {"succeeded"}
+    assert set(records) == {name.replace("-", "_") for name in templates.names("components")}
+
+    assert report["state"] == "succeeded"
+    assert report["curves"]["train_loss"]
+    assert report["samples"]
+    page = (folder / "report.html").read_text()
+    assert report["checkpoint"]["reason"].split(":")[0] in page
+
+    model = vertex_environment.request("GET", f"/v1/{report['model']}")
+    assert model["labels"]["google-vertex-llm-tuning-base-model-id"] == "gemma-3-1b-it"
+    assert model["artifactUri"] == report["checkpoint"]["uri"]
+    assert objects.exists(f"{model['artifactUri']}/adapter_model.safetensors")
+    endpoint = vertex_environment.request("GET", f"/v1/{report['endpoint']}")
+    assert endpoint["deployedModels"][0]["model"] == report["model"]
+    job = vertex_environment.request("GET", f"/v1/{records['submit_tuning_job']['result']['job']}")
+    assert job["state"] == "JOB_STATE_SUCCEEDED"
+    scores = {score["metric"]: score for score in report["evaluation"]["scores"]}
+    assert scores["token_accuracy"]["n"] == 100
+    assert scores["token_accuracy"]["tuned"] > scores["token_accuracy"]["base"]
+
+
+def test_the_core_has_outputs_and_the_same_request_again_adopts_its_job_and_model(vertex_environment, tmp_path):
+    arguments = request()
+    made = []
+    for attempt in ("first", "second"):
+        root = tmp_path / attempt
+        root.mkdir()
+        ran = run_local(vertex_environment, root, COMPILED / "pipelines" / "tune_large_model_core.yaml", arguments)
+        assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+        outputs = json.loads(ran.stdout.rsplit("OUTPUTS=", 1)[1])
+        assert outputs["endpoint_resource_name"] == ""
+        assert outputs["model"]["resourceName"] == outputs["model_resource_name"]
+        assert "token_accuracy" in outputs["metrics"]
+        submission = json.loads((run_folder(root) / "submit_tuning_job.json").read_text())["result"]["submission"]
+        made.append((submission["name"], outputs["model_resource_name"]))
+    assert made[0] == made[1]
+
+
+def test_a_refused_request_says_everything_in_the_report_and_makes_no_job(fresh_vertex, tmp_path, monkeypatch):
+    for name, value in fresh_vertex.environment().items():
+        monkeypatch.setenv(name, value)
+    root = tmp_path / "root"
+    root.mkdir()
+    arguments = request(
+        accelerator_type="GPUS",
+        location="us-centra1",
+        evaluation_data_uri="gs://tuneline-local/sample/none.jsonl",
+    )
+    ran = run_local(fresh_vertex, root, COMPILED / "pipelines" / "tune_large_model.yaml", arguments)
+    assert ran.returncode != 0
+    report = json.loads((run_folder(root) / "report.json").read_text())
+    assert report["state"] == "failed"
+    assert report["error"]["step"] == "plan_tuning"
+    assert {"accelerator_type", "location", "evaluation_data_uri"} <= {
+        problem["where"] for problem in report["error"]["problems"]
+    }
+    page = (run_folder(root) / "report.html").read_text()
+    assert "did you mean us-central1" in page
+    assert fresh_vertex.calls("CreateCustomJob") == []
+
+
+@pytest.mark.parametrize("name", ["validate_dataset", "deploy_model"])
+def test_a_single_component_runs_on_its_own(name, vertex_environment, tmp_path):
+    """As one that composes a pipeline of its own would call it; the run's name comes from the caller."""
+    arguments = {"pipeline_root": str(tmp_path), "pipeline_job_name": "mine"}
+    if name == "validate_dataset":
+        arguments |= {"dataset_uri": request()["dataset_uri"], "large_model_reference": "code-bison@002"}
+    else:
+        arguments |= {"plan": json.dumps(plan()), "model_resource_name": "projects/p/locations/l/models/m"}
+    ran = run_local(vertex_environment, tmp_path, COMPILED / "components" / f"{name}.yaml", arguments)
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    record = json.loads((tmp_path / "mine" / "run" / f"{name}.json").read_text())
+    assert record["state"] == "succeeded"
+
+
+def plan() -> dict:
+    from tuneline import planning
+    from tuneline.steps.validate_dataset import facts
+
+    arguments = request()
+    return planning.plan(arguments, facts(arguments), region="us-central1").to_dict()

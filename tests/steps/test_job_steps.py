@@ -1,0 +1,119 @@
+"""Submitting and waiting: one job for one request, its own words where it fails, its end where the run is stopped."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.steps.conftest import MINOR, make_plan
+from tuneline import objects
+from tuneline.errors import JobFailed
+from tuneline.planning import Plan
+from tuneline.steps import submit_tuning_job, upload_dataset, wait_for_tuning_job
+from tuneline.testing import LocalVertex, fresh_vertex, local_vertex, vertex_environment
+
+__all__ = ["fresh_vertex", "local_vertex", "vertex_environment"]
+
+
+@pytest.fixture
+def vertex(fresh_vertex, monkeypatch) -> LocalVertex:
+    """A service of this test's own, which this process talks to."""
+    for name, value in fresh_vertex.environment().items():
+        monkeypatch.setenv(name, value)
+    return fresh_vertex
+
+
+def staged_plan(run, tmp_path, **changes: Any) -> tuple[Plan, str]:
+    """A plan whose data is staged in the service, and what staging said."""
+    plan = dataclasses.replace(make_plan(tmp_path / "data", **changes), staging_uri="gs://tuneline-local")
+    outputs = upload_dataset.run(plan=json.dumps(plan.to_dict()), dataset=run.artifact("dataset"), **run.common)
+    return plan, outputs.staged
+
+
+def submit(run, plan, staged) -> submit_tuning_job.Outputs:
+    return submit_tuning_job.run(plan=json.dumps(plan.to_dict()), staged=staged, **run.common)
+
+
+def wait(run, plan, submitted) -> dict[str, Any]:
+    outputs = wait_for_tuning_job.run(
+        plan=json.dumps(plan.to_dict()), job=submitted.job, submission=submitted.submission, **run.common
+    )
+    assert json.loads(outputs.gcp_resources)["resources"][0]["resourceUri"].endswith(submitted.job)
+    return json.loads(outputs.result)
+
+
+def test_a_job_is_made_waited_for_and_summed_up_in_less_than_eight_kilobytes(run, tmp_path, vertex):
+    plan, staged = staged_plan(run, tmp_path, train_steps=4, evaluation_interval=2)
+    submitted = submit(run, plan, staged)
+    again = submit(run, plan, staged)
+    assert again.job == submitted.job
+    result = wait(run, plan, submitted)
+    assert len(vertex.calls("CreateCustomJob")) == 1
+    assert result["steps"] == 4
+    assert result["checkpoints"] == 2
+    assert len(json.dumps(result)) < 8_000
+    assert objects.exists(result["result_uri"])
+    assert run.record("wait_for_tuning_job")["result"]["result"] == result
+    submission = run.record("submit_tuning_job")["result"]["submission"]
+    assert submission["output_uri"] == result["output_uri"]
+
+
+def test_a_job_that_fails_is_told_in_its_own_words(run, tmp_path, vertex):
+    plan, staged = staged_plan(run, tmp_path, train_steps=4)
+    submitted = submit(run, plan, staged.replace("tuneline/data/", "tuneline/nowhere/"))
+    with pytest.raises(JobFailed, match="nowhere"):
+        wait(run, plan, submitted)
+    error = run.record("wait_for_tuning_job")["error"]
+    assert "nowhere" in error["message"]
+    assert submitted.job in error["message"]
+
+
+WAIT = """
+import json, sys
+from tuneline.steps import wait_for_tuning_job
+wait_for_tuning_job.run(**json.loads(sys.stdin.read()))
+"""
+
+
+@pytest.mark.parametrize(("on_cancel", "state"), [("cancel", "JOB_STATE_CANCELLED"), ("leave", "JOB_STATE_RUNNING")])
+def test_a_run_that_is_stopped_takes_its_job_with_it_unless_told_otherwise(run, tmp_path, vertex, on_cancel, state):
+    plan, staged = staged_plan(run, tmp_path, train_steps=100_000, on_cancel=on_cancel)
+    submitted = submit(run, plan, staged)
+    arguments = {
+        "plan": json.dumps(plan.to_dict()),
+        "job": submitted.job,
+        "submission": submitted.submission,
+        "pipeline_root": str(run.root),
+        "pipeline_job_name": "job-1",
+        "compiled_for": MINOR,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAIT], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    )
+    with process:
+        process.stdin.write(json.dumps(arguments))
+        process.stdin.close()
+        said = next(line for line in process.stderr if "is running" in line)
+        assert submitted.job in said
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) != 0
+    until(lambda: job_state(vertex, submitted.job) == state)
+    assert run.record("wait_for_tuning_job")["error"]["exit_code"] == 130
+
+
+def job_state(vertex: LocalVertex, name: str) -> str:
+    return vertex.request("GET", f"/v1/{name}")["state"]
+
+
+def until(condition, seconds: float = 60.0) -> None:
+    """Waits for a condition that only looking can tell."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "it never came true"
+        time.sleep(0.05)
