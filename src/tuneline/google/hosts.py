@@ -12,7 +12,7 @@ _FIXED = {
     "generativelanguage": "https://generativelanguage.googleapis.com",
     "storage": "https://storage.googleapis.com",
     "serviceusage": "https://serviceusage.googleapis.com",
-    "cloudquotas": "https://cloudquotas.googleapis.com",
+    "cloudkms": "https://cloudkms.googleapis.com",
 }
 _MULTI_REGIONS = ("us", "eu")
 _REGION = re.compile(r"[a-z]+(-[a-z]+)+[0-9]+")
@@ -23,7 +23,7 @@ def base_url(service: str, location: str | None = None) -> str:
     """The address that `service` answers under, without a trailing slash.
 
     Args:
-        service: `aiplatform`, `storage`, `cloudresourcemanager`, `generativelanguage`, `serviceusage`, `cloudquotas`.
+        service: `aiplatform`, `storage`, `cloudresourcemanager`, `generativelanguage`, `serviceusage`, `cloudkms`.
         location: for `aiplatform`: a region, a multi-region (`us`, `eu`) or `global` (also meant by None).
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuneline.catalog.load import load_own
-from tuneline.planning import arithmetic, rules
+from tuneline.planning import arithmetic, project, rules
 from tuneline.planning.parameters import TEMPLATES
 
 _HEAD = """# Planning: everything known before a cent is spent
@@ -51,6 +51,9 @@ real service the weights must have a known place; on the local service a small b
 are not there, and plan, job and report say so.
 """
 
+_PROJECT = """`planning.check_project(plan)` asks the project itself, with calls that only read. What the caller may not
+see is noted as not checked."""
+
 
 def page() -> str:
     """The page as Markdown."""
@@ -80,6 +83,10 @@ def page() -> str:
     for group, title in rules.GROUPS.items():
         lines += ["", f"### {title}", "", "| rule | what it demands |", "|---|---|"]
         lines += [f"| `{entry.name}` | {entry.text} |" for entry in registered if entry.group == group]
+    lines += ["", "## Where the project is reachable", "", _PROJECT, "", "| check | what it demands |", "|---|---|"]
+    for check in project.CHECKS:
+        text = " ".join((check.__doc__ or "").split("\n\n")[0].split())
+        lines.append(f"| `{check.__name__.replace('_', '-')}` | {text} |")
     return "\n".join(lines) + "\n"
 
 
