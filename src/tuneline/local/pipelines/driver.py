@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tuneline.local.pipelines import attempt, failures, job_file
 from tuneline.local.pipelines.graph import Graph
+from tuneline.local.pipelines.python_tasks import is_ours
 from tuneline.local.pipelines.state import Job, State, Task
 from tuneline.local.pipelines.warm import WarmStart
 from tuneline.local.processes import Exit, Supervised, exit_of, reclaim, spawn, wrapper
@@ -36,7 +37,9 @@ class Driver:
             self.graph = Graph(job_file.load(folder), tasks, save=self.state.save, now=wrapper.now)
         self.selector = selectors.DefaultSelector()
         self.running: dict[str, Supervised] = {}
-        self.warm = WarmStart(self.graph.job.get("environment", {}))
+        executors = [self.graph.spec.executor(c) for c in self.graph.spec.components() if c.executor]
+        ours = any(is_ours(executor.get("container", {})) for executor in executors)
+        self.warm = WarmStart(self.graph.job.get("environment", {}), ours=ours)
 
     def run(self) -> None:
         """Carry the job to its end."""
@@ -99,7 +102,10 @@ class Driver:
             return
         with self.state.change():
             self.state.save(task)
-        process = self.warm.start(prepared) if prepared.warm else None
+        self._launch(task, prepared)
+
+    def _launch(self, task: Task, prepared: attempt.Attempt) -> None:
+        process = self.warm.start(prepared, grace_s=GRACE_S) if prepared.warm else None
         if process is None:
             process = spawn(prepared.folder, prepared.argv, prepared.environment, grace_s=GRACE_S)
         self.running[task.path] = process
@@ -122,11 +128,11 @@ class Driver:
         self.selector.unregister(process.fileno())
         if self.warm.never_started(process):
             process.close()
-            prepared = attempt.prepare(self.graph, task, self.folder)
-            self.running[task.path] = process = spawn(
-                prepared.folder, prepared.argv, prepared.environment, grace_s=GRACE_S
-            )
-            self.selector.register(process.fileno(), selectors.EVENT_READ, task.path)
+            if task.state == "CANCELLING":
+                with self.state.change():
+                    self.graph.stopped(task)
+                return
+            self._launch(task, attempt.prepare(self.graph, task, self.folder))
             return
         ended = process.wait()
         with self.state.change():

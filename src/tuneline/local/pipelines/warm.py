@@ -18,19 +18,27 @@ from tuneline.local.processes.supervised import GRACE_S, hand_over
 
 
 class WarmStart:
-    """Starts tasks through one zygote, which begins to warm up when this is made."""
+    """Starts tasks through one zygote, which begins to warm up when this is made; `ours`: for steps of this project."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, ours: bool) -> None:
         self.socket: socket.socket | None = None
         if sys.platform != "linux" or environment.get("TUNELINE_WARM_START") == "0":
             return
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tuneline.local.pipelines.zygote", str(theirs.fileno())],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "tuneline.local.pipelines.zygote",
+                    str(theirs.fileno()),
+                    "ours" if ours else "theirs",
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**environment, "PYTHONUTF8": "1", "_KFP_RUNTIME": "true"},
+                # numpy starts no threads of its own then, which would make forking unsafe.
+                env={**environment, "PYTHONUTF8": "1", "_KFP_RUNTIME": "true", "OPENBLAS_NUM_THREADS": "1"},
                 start_new_session=True,
             )
         self.socket = ours
