@@ -242,14 +242,14 @@ class Simulation:
         self.processes.append(process)
         return process
 
-    def watch(self, process: Process, *, for_s: float = 600.0) -> None:
-        """Lets a process that has its job look for extra jobs every ten seconds."""
+    def watch(self, process: Process, *, for_s: float = 600.0, every_s: float = 10.0) -> None:
+        """Lets a process that has its job look for extra jobs every now and then."""
         begun_s = self.now_s
 
         def rules() -> Iterator[effects.Effect]:
-            while self.now_s - begun_s < for_s and self.jobs[process.outcome.name].state.live:
+            while self.now_s - begun_s < for_s and self.get(process.outcome.name).state.live:
                 yield from extras.sweep(process.terms, process.progress, process.outcome)
-                yield effects.Sleep(10.0)
+                yield effects.Sleep(every_s)
 
         process.rules = rules()
         self._go_on(process, None, None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -14,11 +16,10 @@ from tuneline.jobs.model import JobState
 _ANY = [Fault.UNAVAILABLE, Fault.DROPPED, Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.STOP_BEFORE, Fault.STOP_AFTER]
 
 
-def schedule(seed: int, *, trainer: bool, submitters: int = 16) -> Simulation:
+def schedule(seed: int, *, submitters: int = 16, world: Callable[..., Simulation] = Simulation) -> Simulation:
     """One random schedule, run to its end."""
     dice = random.Random(seed)
-    lag_s = dice.choice([0.0, 5.0, SETTINGS.window_s * 0.95])
-    simulation = Simulation(seed, lag_s=lag_s, trainer=trainer)
+    simulation = world(seed, lag_s=dice.choice([0.0, 5.0, SETTINGS.window_s * 0.95]))
     rate = dice.choice([0.0, 0.02, 0.1, 0.3])
     budget = dice.randint(0, 12)
 
@@ -55,7 +56,7 @@ def check(simulation: Simulation, *, counted: bool = True) -> None:
 
 def check_seeds(seeds: range, *, trainer: bool) -> None:
     for seed in seeds:
-        simulation = schedule(seed, trainer=trainer)
+        simulation = schedule(seed, world=partial(Simulation, trainer=trainer))
         try:
             check(simulation)
             assert not trainer or len(simulation.trained) == 1, "not exactly one trained"
