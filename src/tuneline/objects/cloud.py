@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 _FIELDS = "bucket,name,size,crc32c,generation,timeCreated"
 # Above this, an upload is worth resuming, and the official client worth its import.
 LARGE = 8 << 20
-_UPLOAD_S = 600.0
+# A copy inside the service goes on in calls of this many seconds at most.
+_COPY_S = 600.0
+# As long as this without an answer, and a large upload is given up.
+OUTAGE_S = 120.0
 # Custom metadata that tells a creator its own object from another's.
 _MARK = "tuneline-writer"
 
@@ -125,7 +128,7 @@ def copy(source: str, target: str) -> ObjectInfo:
     path += uris.object_path(*uris.split(target)).removeprefix("/storage/v1")
     params: dict[str, Any] = {}
     while True:
-        answer = rest.exchange("POST", "storage", path, params=params, timeout_s=_UPLOAD_S)
+        answer = rest.exchange("POST", "storage", path, params=params, timeout_s=_COPY_S)
         if answer.body.get("done"):
             return _info(answer.body["resource"], answer.server_time)
         params["rewriteToken"] = answer.body["rewriteToken"]
@@ -133,7 +136,10 @@ def copy(source: str, target: str) -> ObjectInfo:
 
 def upload_file(path: str | os.PathLike[str], uri: str) -> ObjectInfo:
     """Upload a large file, resuming after a lost connection, and compare checksums."""
+    import requests
     from google.api_core import exceptions
+    from google.cloud.storage.exceptions import DataCorruption
+    from google.cloud.storage.retry import DEFAULT_RETRY
 
     bucket, name = uris.split(uri)
     with open(path, "rb") as stream:
@@ -141,7 +147,13 @@ def upload_file(path: str | os.PathLike[str], uri: str) -> ObjectInfo:
     blob = client().bucket(bucket).blob(name)
     blob.crc32c = expected  # sent ahead, so that the service refuses damaged bytes
     try:
-        blob.upload_from_filename(os.fspath(path), timeout=_UPLOAD_S)
+        blob.upload_from_filename(
+            os.fspath(path), timeout=rest.TRY_S, retry=DEFAULT_RETRY.with_timeout(OUTAGE_S), checksum="crc32c"
+        )
+    except exceptions.RetryError as error:
+        raise errors.Unavailable(f"no answer: {error.cause or error} (upload to {uri})") from error
+    except (requests.RequestException, DataCorruption) as error:
+        raise errors.Unavailable(f"the upload broke off: {error} (upload to {uri})") from error
     except exceptions.GoogleAPICallError as error:
         kind = wire.error_type(int(error.code or 0))
         raise kind(f"{error.message} (upload to {uri})", status=int(error.code or 0)) from error

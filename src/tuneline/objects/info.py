@@ -20,4 +20,7 @@ class ObjectInfo:
     created: datetime
     """When these bytes got there, by the store's clock (UTC)."""
     server_time: datetime
-    """The store's clock when it said so (UTC): age is `server_time - created`, and no local clock is in it."""
+    """The store's clock when it said so (UTC): age is `server_time - created`, and no local clock is in it.
+
+    Cloud Storage tells it in whole seconds, so that an age can come out up to a second too small, and below zero.
+    """
