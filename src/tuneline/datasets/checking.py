@@ -15,6 +15,7 @@ from tuneline.datasets.containers import ARRAY, BROKEN, CONCATENATED, JSONL, OBJ
 from tuneline.datasets.findings import KEPT, Findings, finding
 from tuneline.datasets.inspect import sniff
 from tuneline.datasets.lines import BLOCK
+from tuneline.datasets.ranges import processes_for, survey_lines
 from tuneline.datasets.reading import SNIFFED, known_format
 from tuneline.datasets.repeats import Reader, Repeats, find_leakage, find_repeats
 from tuneline.datasets.report import Report
@@ -40,6 +41,7 @@ class Options:
     steps: int = 0
     batch_size: int = 0
     epochs: float = 0.0
+    processes: int | None = None
 
 
 def check(
@@ -54,6 +56,7 @@ def check(
     steps: int = 0,
     batch_size: int = 0,
     epochs: float = 0.0,
+    processes: int | None = None,
 ) -> Report:
     """Everything there is to say about a dataset, in one pass over it.
 
@@ -71,6 +74,7 @@ def check(
         steps=steps,
         batch_size=batch_size,
         epochs=epochs,
+        processes=processes,
     )
     with open_source(uri) as source:
         if against is None:
@@ -95,19 +99,25 @@ class Surveyed:
         return Reader(fd=self.source.fd, form=self.form)
 
 
-def survey(source: Source, *, form: str | None, kept: int) -> Surveyed:
+def survey(source: Source, *, form: str | None, kept: int, processes: int | None = None) -> Surveyed:
     """Reads a source through and gathers what it holds."""
     where = layout(source.fd, source.size)
     if form is None:
         head = [] if where.is_something_else else list(islice(records(source.fd, source.size, where), SNIFFED))
         form = sniff(head)
-    gathered = Survey(form, kept=kept)
-    if not where.is_something_else:
-        for record in records(source.fd, source.size, where):
-            gathered.add(record)
-    digest, crc32c = source.digest, source.crc32c
-    if not digest:
+    if where.container == JSONL:
+        number = processes_for(source.size, processes)
+        gathered, digest, crc32c = survey_lines(
+            source.fd, where.start, source.size, form=form, kept=kept, processes=number
+        )
+    else:
+        gathered = Survey(form, kept=kept)
+        if not where.is_something_else:
+            for record in records(source.fd, source.size, where):
+                gathered.add(record)
         digest, crc32c = _checksums(source.fd)
+    if source.digest:
+        digest, crc32c = source.digest, source.crc32c
     return Surveyed(source=source, where=where, form=form, survey=gathered, digest=digest, crc32c=crc32c)
 
 
@@ -121,7 +131,7 @@ def _checksums(fd: int) -> tuple[str, str]:
 
 
 def _report(source: Source, options: Options, other: Source | None) -> Report:
-    read = survey(source, form=options.format, kept=options.max_findings)
+    read = survey(source, form=options.format, kept=options.max_findings, processes=options.processes)
     gathered, findings = read.survey, read.survey.findings
     _about_the_file(read, findings)
     bounds = limits.of(read.form, options.model)
@@ -129,7 +139,7 @@ def _report(source: Source, options: Options, other: Source | None) -> Report:
     if not source.changed():
         repeats = find_repeats(gathered.rows, read.reader, findings)
         if other is not None:
-            second = survey(other, form=None, kept=options.max_findings)
+            second = survey(other, form=None, kept=options.max_findings, processes=options.processes)
             leaked = find_leakage(gathered.rows, read.reader, second.survey.rows, second.reader, findings)
             second.survey.rows.close()
     figures = statistics.gather(read.reader, gathered, bounds, options, source.stored_bytes)

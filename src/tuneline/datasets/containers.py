@@ -229,13 +229,14 @@ def _lines(fd: int, size: int, where: Layout) -> Iterator[Record]:
             continue
         assert isinstance(block, Lines)
         offset = block.offset
-        for data in block.data.split(b"\n"):
+        lines = block.data[: block.length]
+        for data in lines.split(b"\n"):
             if data and not data.isspace():
                 yield Record(data=data, offset=offset, line=line)
             offset += len(data) + 1
             line += 1
         # split() gives an empty piece after the last newline, which is no line.
-        line -= block.data.endswith(b"\n")
+        line -= lines.endswith(b"\n")
 
 
 def _read(fd: int, span: Span) -> Record:

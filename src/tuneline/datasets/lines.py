@@ -13,10 +13,14 @@ MAX_LINE = 64 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """Whole lines: `data` holds them with their newlines, from byte `offset` of the file."""
+    """Whole lines with their newlines: the first `length` bytes of `data`, from byte `offset` of the file.
+
+    What follows them in `data` is the beginning of the next line: cutting it off would copy the block.
+    """
 
     offset: int
     data: bytes
+    length: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +50,7 @@ def blocks(fd: int, start: int, end: int, *, block: int = BLOCK) -> Iterator[Lin
         if not cut and last:
             cut = len(data)
         if cut:
-            yield Lines(offset=start, data=data[:cut] if cut < len(data) else data)
+            yield Lines(offset=start, data=data, length=cut)
             start += cut
             size = block
         elif size < MAX_LINE:

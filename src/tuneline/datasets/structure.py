@@ -42,7 +42,7 @@ def spans(fd: int, start: int, *, line: int = 1, column: int = 1) -> Iterator[Sp
         array = np.frombuffer(data, dtype=np.uint8)
         quotes = np.flatnonzero(array == _QUOTE)
         backslashes = np.flatnonzero(array == _BACKSLASH)
-        quotes, escaped = _unescaped(quotes, backslashes, len(array), escaped)
+        quotes, escaped = unescaped(quotes, backslashes, len(array), escaped)
         folded = array | 0x20
         brackets = np.flatnonzero((folded == _OPEN) | (folded == _CLOSE))
         outside = (np.searchsorted(quotes, brackets) + in_string) % 2 == 0
@@ -74,7 +74,7 @@ def spans(fd: int, start: int, *, line: int = 1, column: int = 1) -> Iterator[Sp
         yield Span(offset=begun[0], length=at - begun[0], line=begun[1], column=begun[2], closed=False)
 
 
-def _unescaped(quotes, backslashes, length: int, escaped: bool):
+def unescaped(quotes, backslashes, length: int, escaped: bool):
     """The quotes that no backslash escapes, and whether the block ends in the middle of an escape."""
     import numpy as np
 

@@ -31,7 +31,8 @@ def input_key(turns: list[Turn] | tuple[Turn, ...]) -> str:
 
 def key_hash(key: str) -> int:
     """64 bits of the key."""
-    return xxhash.xxh3_64_intdigest(key.encode("utf-8", "surrogatepass"))
+    # UTF-16 for what is not ASCII: that is how Python holds most of it, so encoding is copying.
+    return xxhash.xxh3_64_intdigest(key.encode() if key.isascii() else key.encode("utf-16-le", "surrogatepass"))
 
 
 def raw_hash(data: bytes) -> int:
@@ -53,6 +54,8 @@ class Survey:
         self.with_system = 0
         self.with_functions = 0
         self.media: Counter[str] = Counter()
+        self.walked = 0
+        """Records that were looked at one by one."""
         self.blank = 0
         self.first_blank = 0
         self.crlf = 0
@@ -142,6 +145,7 @@ class Survey:
         if other.blank and not self.blank:
             self.first_blank = other.first_blank + offset
         self.blank += other.blank
+        self.walked += other.walked
         self.crlf += other.crlf
         if self.classes is not None and other.classes is not None:
             self.classes.update(other.classes)

@@ -1,0 +1,217 @@
+"""All default checks over a range of JSON lines, at close to the parser's speed.
+
+A block of whole lines is decoded in one call into the typed structures of `shapes`. Only what these do not take is
+looked at line by line (`Survey.add`): a block with one bad line is halved until the line stands alone. That no key is
+named twice is told by counting: the structures say how many quotation marks a line has outside of its texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+import xxhash
+
+from tuneline.datasets.containers import Record
+from tuneline.datasets.lines import Lines, LongLine, blocks
+from tuneline.datasets.rows import EXAMPLE, dtype
+from tuneline.datasets.shapes import Batch, NotPlain, Shape, shapes
+from tuneline.datasets.structure import unescaped
+from tuneline.datasets.survey import Survey
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BLOCK = 1 << 18
+"""Bytes of lines decoded at once: they, their structures and their arrays stay in the processor's cache."""
+ALONE = 4
+"""Lines of a block that failed which are not worth halving further."""
+QUOTE, BACKSLASH, NEWLINE, RETURN, OPENING, CLOSING = 0x22, 0x5C, 0x0A, 0x0D, 0x7B, 0x7D
+
+Observe = Callable[[int, memoryview], None]
+"""Is given each block's offset and bytes: the checksums of the same pass."""
+
+
+def scan(fd: int, start: int, end: int, *, form: str, kept: int, observe: Observe | None = None) -> Survey:
+    """Surveys the lines that begin in [start, end); they are numbered from 1 at `start`."""
+    return _Scan(fd, form, kept).run(start, end, observe)
+
+
+class _Scan:
+    def __init__(self, fd: int, form: str, kept: int) -> None:
+        self.fd = fd
+        self.survey = Survey(form, kept=kept)
+        self.shapes: list[Shape] = list(shapes(form))
+        self.row = dtype()
+        self.quotes = Quotes()
+        self.walks = 0
+        """Blocks to come that are walked at once, since the last ones had to be."""
+
+    def run(self, start: int, end: int, observe: Observe | None) -> Survey:
+        for block in blocks(self.fd, start, end, block=BLOCK):
+            if isinstance(block, LongLine):
+                self.survey.lines += 1
+                self.survey.add(
+                    Record(data=b"", offset=block.offset, line=self.survey.lines, too_long=block.length)
+                )
+                continue
+            if observe is not None:
+                observe(block.offset, memoryview(block.data)[: block.length])
+            self._block(block)
+        return self.survey
+
+    def _block(self, block: Lines) -> None:
+        import numpy as np
+
+        array = np.frombuffer(block.data, dtype=np.uint8, count=block.length)
+        ends = newlines(block.data, array)
+        if array[-1] != NEWLINE:
+            ends = np.append(ends, block.length)
+        starts = np.empty_like(ends)
+        starts[0], starts[1:] = 0, ends[:-1] + 1
+        if not self.shapes or self.walks:
+            self.walks = max(0, self.walks - 1)
+            self._walk(block, starts, ends, 0, len(ends))
+        else:
+            before = self.survey.walked
+            self._some(block, array, starts, ends, 0, len(ends))
+            if (self.survey.walked - before) * 2 > len(ends):
+                self.walks = 8
+        self.survey.lines += len(ends)
+
+    def _some(
+        self, block: Lines, array: np.ndarray, starts: np.ndarray, ends: np.ndarray, low: int, high: int
+    ) -> None:
+        """Lines low to high of the block: at once if they are plain, else in halves, else one by one."""
+        if self._at_once(block, array, starts, ends, low, high):
+            return
+        if high - low <= ALONE:
+            self._walk(block, starts, ends, low, high)
+            return
+        middle = (low + high) // 2
+        self._some(block, array, starts, ends, low, middle)
+        self._some(block, array, starts, ends, middle, high)
+
+    def _walk(self, block: Lines, starts: np.ndarray, ends: np.ndarray, low: int, high: int) -> None:
+        survey = self.survey
+        for line in range(low, high):
+            at = int(starts[line])
+            data = block.data[at : int(ends[line])]
+            number = survey.lines + line + 1
+            if data.endswith(b"\r"):
+                survey.crlf += 1
+            if not data or data.isspace():
+                survey.first_blank = survey.first_blank or number
+                survey.blank += 1
+                continue
+            survey.walked += 1
+            survey.add(Record(data=data, offset=block.offset + at, line=number))
+
+    def _at_once(
+        self, block: Lines, array: np.ndarray, starts: np.ndarray, ends: np.ndarray, low: int, high: int
+    ) -> bool:
+        import numpy as np
+
+        starts, ends = starts[low:high], ends[low:high]
+        # Two values on one line and one value on two would cancel out in the count below, if a newline could stand
+        # within a value. Between a closing and an opening brace it cannot: JSON needs a comma there.
+        if not np.all(array[starts] == OPENING):
+            return False
+        last = array[ends - 1]
+        crlf = int(np.count_nonzero(last == RETURN))
+        if crlf:
+            last = array[ends - 1 - (last == RETURN)]
+        if not np.all(last == CLOSING):
+            return False
+        first, after = int(starts[0]), int(ends[-1])
+        data = memoryview(block.data)[first:after]
+        for position, shape in enumerate(self.shapes):
+            try:
+                examples = shape.decoder.decode_lines(data)
+                if len(examples) != len(ends):
+                    return False
+                batch = shape.take(examples)
+            except (msgspec.DecodeError, NotPlain, UnicodeDecodeError, RecursionError):
+                continue
+            if batch.quotes != self.quotes.count(array[first:after]):
+                return False
+            if position:
+                self.shapes.insert(0, self.shapes.pop(position))
+            self._take(batch, block.offset, starts, ends, low)
+            self.survey.crlf += crlf
+            return True
+        return False
+
+    def _take(self, batch: Batch, offset: int, starts: np.ndarray, ends: np.ndarray, low: int) -> None:
+        import numpy as np
+
+        survey, n = self.survey, len(ends)
+        rows = np.empty(n, dtype=self.row)
+        digest = xxhash.xxh3_64_digest
+        encoded = [
+            key.encode() if key.isascii() else key.encode("utf-16-le", "surrogatepass") for key in batch.keys
+        ]
+        rows["key"] = np.frombuffer(b"".join(map(digest, encoded)), dtype=">u8")
+        rows["offset"] = starts + offset
+        rows["length"] = ends - starts
+        rows["line"] = np.arange(survey.lines + low + 1, survey.lines + low + 1 + n)
+        lengths = map(len, batch.keys) if batch.input_characters is None else batch.input_characters
+        rows["inputs"] = np.fromiter(lengths, np.uint32, n)
+        rows["outputs"] = np.fromiter(map(len, batch.outputs), np.uint32, n)
+        rows["column"] = 1
+        rows["kind"] = EXAMPLE
+        survey.rows.extend(rows)
+        survey.records += n
+        survey.turns += batch.turns
+        survey.with_system += batch.with_system
+        survey.authors += batch.authors
+        survey.count_classes(batch.outputs)
+
+
+def newlines(data: bytes, array: np.ndarray) -> np.ndarray:
+    """Positions of the newlines. For long lines, searching from one to the next beats looking at every byte."""
+    import numpy as np
+
+    end = len(array)
+    first = data.find(b"\n", 0, end)
+    if 0 <= first < 1000:
+        return np.flatnonzero(array == NEWLINE)
+    found, find = [], data.find
+    while first >= 0:
+        found.append(first)
+        first = find(b"\n", first + 1, end)
+    return np.array(found, dtype=np.int64)
+
+
+class Quotes:
+    """Counts the quotation marks that no backslash escapes, in arrays of its own that are used again and again:
+    fresh memory of this size costs more than the counting."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._arrays = [np.empty(0, dtype=bool) for _ in range(3)]
+
+    def count(self, array: np.ndarray) -> int:
+        """The number in an array of bytes."""
+        import numpy as np
+
+        size = len(array)
+        if size > len(self._arrays[0]):
+            self._arrays = [np.empty(size, dtype=bool) for _ in range(3)]
+        quote, backslash, escaped = (spare[:size] for spare in self._arrays)
+        np.equal(array, QUOTE, out=quote)
+        np.equal(array, BACKSLASH, out=backslash)
+        number = int(np.count_nonzero(quote))
+        np.bitwise_and(quote[1:], backslash[:-1], out=escaped[1:])
+        fewer = int(np.count_nonzero(escaped[1:]))
+        if not fewer:
+            return number
+        # A quotation mark after two backslashes may not be escaped after all: those are told one by one.
+        twice = escaped[2:]
+        np.bitwise_and(twice, backslash[:-2], out=twice)
+        if not twice.any():
+            return number - fewer
+        kept, _ = unescaped(np.flatnonzero(quote), np.flatnonzero(backslash), size, False)
+        return len(kept)
