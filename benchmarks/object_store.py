@@ -181,7 +181,14 @@ def measure(folder: Path, source: Path, target: Path, rounds: int, *, peer: bool
         port = free_port()
         store = folder / "peer"
         store.mkdir()
-        command = [str(peer_python()), "-m", "gcp_storage_emulator", "--data-dir=data", "start", "--host=127.0.0.1"]
+        command = [
+            str(peer_python()),
+            "-m",
+            "gcp_storage_emulator",
+            f"--data-dir={store / 'data'}",
+            "start",
+            "--host=127.0.0.1",
+        ]
         with server([*command, f"--port={port}"], port, store) as pid:
             theirs = official(f"http://127.0.0.1:{port}", "peer-bucket", source, target)
             print(
