@@ -216,6 +216,24 @@ def fail_until(folder: str, times: int) -> int:
 
 
 @component
+def count(folder: str, data: Output[Dataset], word: str = "w") -> int:
+    import pathlib
+
+    counter = pathlib.Path(folder, "count")
+    runs = int(counter.read_text()) + 1 if counter.exists() else 1
+    counter.write_text(str(runs))
+    pathlib.Path(data.path).write_text(f"{word}{runs}")
+    return runs
+
+
+@dsl.pipeline
+def counted(folder: str, word: str = "w") -> NamedTuple("Out", [("runs", int), ("text", str)]):
+    made = count(folder=folder, word=word)
+    text = read_path(data=made.outputs["data"])
+    return NamedTuple("Out", [("runs", int), ("text", str)])(runs=made.outputs["Output"], text=text.output)
+
+
+@component
 def linger(folder: str, name: str, seconds: float = 60.0) -> str:
     """Says that it began, cleans up when it is told to stop, and counts its runs."""
     import pathlib

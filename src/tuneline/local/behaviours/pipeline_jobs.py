@@ -125,6 +125,7 @@ class PipelineJobs(PassiveBehaviour):
             "runtimeConfig": {**job["runtimeConfig"], "parameterValues": values},
             "environment": service.environment("driver", name=resource.name),
             "environments": str(service.data / "environments"),
+            "cache": str(service.data / "cache" / folder.parent.relative_to(service.data / "pipelines")),
         }
         job_file.write_json(folder / "job.json", record)
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 import fcntl
 import os
 import selectors
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
 
 from tuneline.local.pipelines import attempt, failures, job_file
+from tuneline.local.pipelines.cache import Cache
 from tuneline.local.pipelines.graph import Graph
 from tuneline.local.pipelines.python_tasks import is_ours
+from tuneline.local.pipelines.spec import Spec
 from tuneline.local.pipelines.state import Job, State, Task
 from tuneline.local.pipelines.warm import WarmStart
 from tuneline.local.processes import Exit, Supervised, exit_of, reclaim, spawn, wrapper
@@ -34,7 +37,9 @@ class Driver:
         self.state = State(folder)
         self.job, tasks = self.state.load()
         with self.state.change():
-            self.graph = Graph(job_file.load(folder), tasks, save=self.state.save, now=wrapper.now)
+            job = job_file.load(folder)
+            self.cache = Cache(Path(job["cache"]) if "cache" in job else None, Spec(job["pipelineSpec"]))
+            self.graph = Graph(job, tasks, save=self.state.save, now=wrapper.now, cached=self.cache.find)
         self.selector = selectors.DefaultSelector()
         self.running: dict[str, Supervised] = {}
         executors = [self.graph.spec.executor(c) for c in self.graph.spec.components() if c.executor]
@@ -146,6 +151,9 @@ class Driver:
                 self.graph.failed(task, f"{error}\n(log: {folder / 'log.txt'})")
                 return
             self.graph.succeeded(task, parameters, artifacts)
+            self.cache.keep(task, self.graph.caching(task), job=self.graph.job["name"])
+            for name in ("gcs", "tmp"):
+                shutil.rmtree(folder / name, ignore_errors=True)  # all of it is in the object store by now
         elif task.state == "CANCELLING":
             self.graph.stopped(task)
         else:

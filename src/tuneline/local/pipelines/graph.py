@@ -36,7 +36,7 @@ class Graph:
         *,
         save: Callable[[Task], None],
         now: Callable[[], str],
-        cached: Callable[[Task], Outputs | None] = lambda task: None,
+        cached: Callable[[Task, Mapping[str, Any]], Outputs | None] = lambda task, options: None,
     ) -> None:
         self.job = job
         self.spec = Spec(job["pipelineSpec"])
@@ -118,6 +118,11 @@ class Graph:
     def component(self, task: Task) -> Component:
         return self.spec.component(task.component)
 
+    def caching(self, task: Task) -> Mapping[str, Any]:
+        """The cachingOptions of a task."""
+        options: Mapping[str, Any] = self._spec_of(task).get("cachingOptions", {})
+        return options
+
     def constants(self, task: Task) -> dict[str, str]:
         """The placeholders of a task that depend on no input."""
         return placeholders.constants(self.job, root=self.pipeline_root, task_name=task.key, task_id=task.id)
@@ -183,7 +188,7 @@ class Graph:
             task.output_artifacts = imported(self.spec.executor(component), component, task, self.constants(task))
             self._turn(task, "RUNNING")
             self._turn(task, "SUCCEEDED")
-        elif (known := self.cached(task)) is not None:
+        elif (known := self.cached(task, self.caching(task))) is not None:
             task.outputs, task.output_artifacts = known
             self._turn(task, "SKIPPED")
         else:
