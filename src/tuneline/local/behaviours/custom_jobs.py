@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ MOST_RESUMES_IN_A_ROW = 20
 SLOTS = max(2, os.cpu_count() or 1)
 """Jobs that run at a time; others stay PENDING."""
 GRACE_S = 10.0
+ASK_AGAIN_S = 0.5
 STOP_GRACE_S = 5.0
 """What a job gets to write a checkpoint when the service itself ends."""
 LONGEST_S = 7 * 24 * 3600.0
@@ -74,7 +77,7 @@ class CustomJobs(PassiveBehaviour):
             return
         resource.state = "JOB_STATE_CANCELLING"
         service.store.put(resource)
-        process.stop(grace_s=GRACE_S)
+        service.background(_stop(process), name=f"cancel {resource.name}")
 
     def deleting(self, service: Any, resource: Any) -> None:
         """Only what has ended goes, and its folder with it."""
@@ -148,8 +151,7 @@ class CustomJobs(PassiveBehaviour):
         try:
             return await asyncio.wait_for(ended(process), max(0.0, asked - spent))
         except TimeoutError:
-            process.stop(grace_s=GRACE_S)
-            await ended(process)
+            await asyncio.gather(_stop(process), ended(process))
             late = service.store.get(job.name)
             message = f"The job ran for {asked:g} s, which is its scheduling.timeout."
             _end(service, late, "JOB_STATE_FAILED", "DEADLINE_EXCEEDED", message)
@@ -160,11 +162,22 @@ class CustomJobs(PassiveBehaviour):
 
     def _stop_all(self, service: Any) -> None:
         """The service ends: ask every trainer for a checkpoint, and remember that its end is not the job's."""
-        for name, process in self._running.items():
+        for name in self._running:
             service.store.remember(name, {"interrupted": True})
-            process.stop(grace_s=STOP_GRACE_S)
-        for process in self._running.values():
-            process.wait(STOP_GRACE_S + 5)
+        deadline = time.monotonic() + STOP_GRACE_S
+        waiting = list(self._running.values())
+        while waiting and time.monotonic() < deadline:
+            for process in waiting:
+                process.stop(grace_s=STOP_GRACE_S)
+            select.select(waiting, [], [], ASK_AGAIN_S)
+            waiting = [process for process in waiting if process.poll() is None]
+
+
+async def _stop(process: Supervised) -> None:
+    """Ask the process to end until it has; an order that meets its supervisor still starting can be overlooked."""
+    while process.fileno() >= 0:
+        process.stop(grace_s=GRACE_S)
+        await asyncio.sleep(ASK_AGAIN_S)
 
 
 def _left_behind(service: Any, folder: Path, name: str) -> Exit | None:

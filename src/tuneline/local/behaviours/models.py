@@ -154,12 +154,13 @@ def _refresh_head(service: Any, name: str) -> None:
 
 @method(SERVICE + "GetModel")
 def get_model(service: Any, request: Any, call: Call) -> Any:
-    """The model, or the version or alias that the name asks for."""
+    """The model, or the version or alias that the name asks for; then its name carries the version.
+
+    The SDK's `ModelRegistry.update_version` sends back the name it was given, and counts on that."""
     if "@" not in request.name:
         return service.store.get(request.name)
     found = resolve(service, request.name)
     head = service.store.get(_plain(request.name))
-    found.name = head.name
     found.display_name = head.display_name
     if found.version_id == head.version_id:
         found.deployed_models.extend(head.deployed_models)
@@ -195,9 +196,7 @@ def merge_version_aliases(service: Any, request: Any, call: Call) -> Any:
     target.version_aliases.extend(kept)
     service.store.put(target)
     _move_aliases(service, name, target, add)
-    found = resolve(service, f"{name}@{target.version_id}")
-    found.name = name
-    return found
+    return resolve(service, f"{name}@{target.version_id}")
 
 
 @method(SERVICE + "UpdateModel")
@@ -218,8 +217,7 @@ def update_model(service: Any, request: Any, call: Call) -> Any:
         head.display_name = version.display_name
         service.store.put(head)
     _refresh_head(service, _plain(name))
-    version.name = _plain(name)
-    return version
+    return version if "@" in name else service.store.get(name)
 
 
 @method(SERVICE + "DeleteModelVersion")

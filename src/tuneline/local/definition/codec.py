@@ -10,6 +10,8 @@ from google.protobuf import descriptor_pool, json_format
 
 from tuneline.local.resources.errors import ApiError
 
+LARGEST_WHOLE = 1 << 53
+"""Beyond this a double does not hold every integer."""
 _NO_FIELD = re.compile(r'Message type "[^"]*" has no field named "([^"]*)" at "([^"]*)"')
 
 
@@ -20,8 +22,10 @@ class JsonCodec:
         self.pool = pool
 
     def dump(self, message: Any, *, enums_as_numbers: bool) -> dict[str, Any]:
-        """The message as a JSON object."""
-        return json_format.MessageToDict(message, use_integers_for_enums=enums_as_numbers, descriptor_pool=self.pool)
+        """The message as a JSON object; whole numbers are written without a point, as Google does."""
+        found = json_format.MessageToDict(message, use_integers_for_enums=enums_as_numbers, descriptor_pool=self.pool)
+        _whole_numbers(found)
+        return found
 
     def parse(self, value: Mapping[str, Any], message: Any) -> None:
         """Merge a JSON object into a message; raises ApiError INVALID_ARGUMENT in the service's words."""
@@ -59,6 +63,16 @@ class JsonCodec:
         else:
             value = values[-1]
         self.parse({field.name: value}, at)
+
+
+def _whole_numbers(value: Any) -> None:
+    """Replace floats that are whole by integers, in place."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, float):
+            if item.is_integer() and abs(item) < LARGEST_WHOLE:
+                value[key] = int(item)
+        elif isinstance(item, dict | list):
+            _whole_numbers(item)
 
 
 def find_field(message: Any, name: str) -> Any | None:
