@@ -10,7 +10,7 @@ import pytest
 
 from tests.jobs.plans import KEY, TENSORBOARD, plan, staged
 from tuneline import errors, jobs, objects
-from tuneline.jobs.custom_training import stamped
+from tuneline.jobs.custom_training import CustomTraining
 from tuneline.jobs.engines import Claim
 
 
@@ -51,7 +51,7 @@ def test_the_body_is_one_that_the_official_definition_takes(tmp_path: Path) -> N
         staged(),
     )
     claim = Claim(fingerprint="f" * 52, attempt=1, nonce="n", judge_uri="gs://b/1.job", output_uri="gs://b/o/")
-    official = CustomJob.from_json(json.dumps(stamped(request, claim)))
+    official = CustomJob.from_json(json.dumps(CustomTraining().stamped(request, claim)))
     assert official.encryption_spec.kms_key_name == KEY
     assert official.job_spec.tensorboard == TENSORBOARD
     assert official.job_spec.scheduling.strategy.name == "FLEX_START"

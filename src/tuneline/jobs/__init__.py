@@ -10,7 +10,7 @@
 A request becomes one job, however often and by how many it is submitted: `docs/exactly-once.md`.
 """
 
-from tuneline.jobs import custom_training
+from tuneline.jobs import custom_training, vertex_tuning
 from tuneline.jobs.engines import Claim, Engine, Request, engine
 from tuneline.jobs.fingerprint import fingerprint
 from tuneline.jobs.interruption import Stopped, stoppable
@@ -37,5 +37,6 @@ __all__ = [
     "settings_from_environment",
     "stoppable",
     "submit",
+    "vertex_tuning",
     "wait",
 ]

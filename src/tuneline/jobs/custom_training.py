@@ -3,60 +3,46 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from tuneline import errors, objects
-from tuneline.google import rest
-from tuneline.jobs.engines import LABEL_FINGERPRINT, Claim, Request
-from tuneline.jobs.model import Job, JobState, parse_time
+from tuneline.jobs.engines import Claim, Request
+from tuneline.jobs.model import Job
 from tuneline.jobs.training_request import request
+from tuneline.jobs.vertex_jobs import VertexJobs
 
 __all__ = ["CustomTraining", "request"]
 
-_PAGE = 100
 
-
-class CustomTraining:
-    """CustomJobs over REST: no SDK is imported, so that a short step starts fast."""
+class CustomTraining(VertexJobs):
+    """CustomJobs of our trainer."""
 
     name = "custom_training"
+    collection = "customJobs"
+    # `labels.key=value`: google.cloud.aiplatform.v1.ListCustomJobsRequest.filter.
+    filters_labels = True
 
-    def create(self, request: Request, claim: Claim, *, timeout_s: float) -> Job:
-        """See `Engine.create`."""
-        answer = rest.call(
-            "POST",
-            "aiplatform",
-            f"{_parent(request.project, request.location)}/customJobs",
-            location=request.location,
-            body=stamped(request, claim),
-            retry=False,
-            timeout_s=timeout_s,
-        )
-        return job_of(answer)
+    def stamped(self, request: Request, claim: Claim) -> dict[str, Any]:
+        """The CustomJob to send: the request's body with names, labels, the claim's marks and the attempt's output.
 
-    def find(self, project: str, location: str, fingerprint: str) -> list[Job]:
-        """See `Engine.find`."""
-        # The filter saves pages; whether a page is rightly filtered is looked at here.
-        listed = self._list(project, location, {"filter": f'labels.{LABEL_FINGERPRINT}="{fingerprint}"'})
-        return [job for job in listed if job.labels.get(LABEL_FINGERPRINT) == fingerprint]
-
-    def get(self, name: str) -> Job:
-        """See `Engine.get`."""
-        return job_of(rest.call("GET", "aiplatform", f"/v1/{name}", timeout_s=30.0))
-
-    def list(self, project: str, location: str) -> Iterator[Job]:
-        """See `Engine.list`."""
-        return self._list(project, location, {})
-
-    def cancel(self, name: str) -> None:
-        """See `Engine.cancel`."""
-        try:
-            rest.call("POST", "aiplatform", f"/v1/{name}:cancel", timeout_s=30.0)
-        except errors.InvalidArgument:
-            # Too late to cancel is refused as a failed precondition: no error, if it is that.
-            if self.get(name).state.live:
-                raise
+        The trainer finds in its environment whose job it is (`TUNELINE_NONCE`) and where that is decided
+        (`TUNELINE_CLAIM`): it trains only if it is the job named there.
+        """
+        body = copy.deepcopy(dict(request.body))
+        body["displayName"] = request.display_name
+        body["labels"] = {**request.labels, **claim.labels}
+        spec = body["jobSpec"]
+        spec["baseOutputDirectory"] = {"outputUriPrefix": claim.output_uri}
+        for pool in spec["workerPoolSpecs"]:
+            container = pool["containerSpec"]
+            container["args"] = [*container["args"], "--output", claim.output_uri]
+            container["env"] = [
+                *container.get("env", []),
+                {"name": "TUNELINE_NONCE", "value": claim.nonce},
+                {"name": "TUNELINE_CLAIM", "value": claim.judge_uri},
+            ]
+        return body
 
     def intact(self, job: Job) -> bool:
         """See `Engine.intact`."""
@@ -73,76 +59,12 @@ class CustomTraining:
             ) from error
 
     def logs(self, name: str, *, output_uri: str = "") -> Iterator[str]:
-        """See `Engine.logs`; the training metrics as they are written, a line each.
-
-        What the trainer prints besides goes to Cloud Logging, whose page `Job.raw` leads to.
-        """
+        """See `Engine.logs`; the training metrics, a JSON object a line. What else it prints is in Cloud Logging."""
         uri = objects.join(output_uri or self.get(name).output_uri, "metrics.jsonl")
         try:
             yield from objects.read_text(uri).splitlines()
         except errors.NotFound:
             return  # not begun to train yet
-
-    def full_name(self, project: str, location: str, identifier: str) -> str:
-        """See `Engine.full_name`."""
-        if "/" in identifier:
-            return identifier
-        return f"projects/{project}/locations/{location}/customJobs/{identifier}"
-
-    def _list(self, project: str, location: str, params: Mapping[str, str]) -> Iterator[Job]:
-        pages = rest.paged(
-            "aiplatform",
-            f"{_parent(project, location)}/customJobs",
-            "customJobs",
-            location=location,
-            params={"pageSize": str(_PAGE), **params},
-        )
-        return (job_of(resource) for resource in pages)
-
-
-def stamped(request: Request, claim: Claim) -> dict[str, Any]:
-    """The CustomJob to send: the request's body with names, labels, the claim's marks and the attempt's output folder.
-
-    The trainer finds in its environment whose job it is (`TUNELINE_NONCE`) and where that is decided
-    (`TUNELINE_CLAIM`): it trains only if it is the job named there.
-    """
-    body = copy.deepcopy(dict(request.body))
-    body["displayName"] = request.display_name
-    body["labels"] = {**request.labels, **claim.labels}
-    spec = body["jobSpec"]
-    spec["baseOutputDirectory"] = {"outputUriPrefix": claim.output_uri}
-    for pool in spec["workerPoolSpecs"]:
-        container = pool["containerSpec"]
-        container["args"] = [*container["args"], "--output", claim.output_uri]
-        container["env"] = [
-            *container.get("env", []),
-            {"name": "TUNELINE_NONCE", "value": claim.nonce},
-            {"name": "TUNELINE_CLAIM", "value": claim.judge_uri},
-        ]
-    return body
-
-
-def job_of(resource: Mapping[str, Any]) -> Job:
-    """A CustomJob of the REST API in our shape."""
-    error = resource.get("error") or {}
-    output = (resource.get("jobSpec") or {}).get("baseOutputDirectory") or {}
-    return Job(
-        name=str(resource.get("name") or ""),
-        state=JobState.parse(resource.get("state")),
-        display_name=str(resource.get("displayName") or ""),
-        labels=dict(resource.get("labels") or {}),
-        error=str(error.get("message") or ""),
-        error_code=int(error.get("code") or 0),
-        created=parse_time(resource.get("createTime")),
-        started=parse_time(resource.get("startTime")),
-        ended=parse_time(resource.get("endTime")),
-        output_uri=str(output.get("outputUriPrefix") or ""),
-        raw=resource,
-    )
-
-
-def _parent(project: str, location: str) -> str:
-    return f"/v1/projects/{project}/locations/{location}"
 
 
 def _result_uri(output_uri: str) -> str:

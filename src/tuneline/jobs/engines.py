@@ -127,9 +127,12 @@ def engine(name: str) -> Engine:
         UsageError: there is none.
     """
     # Imported here: an engine's module needs this one.
-    from tuneline.jobs import custom_training
+    from tuneline.jobs import custom_training, vertex_tuning
 
-    known: dict[str, type[Engine]] = {"custom_training": custom_training.CustomTraining}
+    known: dict[str, type[Engine]] = {
+        "custom_training": custom_training.CustomTraining,
+        "vertex_tuning": vertex_tuning.VertexTuning,
+    }
     if name not in known:
         raise UsageError(
             [Problem(where="engine", what=f"`{name}` is no engine", fix="one of: " + ", ".join(sorted(known)))]
