@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from tuneline.testing import LocalVertex
+from tuneline.testing import LocalVertex, fresh_vertex, local_vertex
+
+__all__ = ["fresh_vertex", "local_vertex"]
 
 COMPILED = Path("compiled/pipelines/tune_large_model.yaml").resolve()
 NUMBERS = Path("examples/data/numbers").resolve()
@@ -66,6 +68,15 @@ def assignments(parameters: dict[str, Any]) -> list[str]:
         for name, value in parameters.items()
         for word in ("--set", f"{name}={json.dumps(value) if isinstance(value, bool) else value}")
     ]
+
+
+def start(service: LocalVertex, *arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """The same, in the background."""
+    environment = service.environment() | {"TUNELINE_DATA": str(service.data)}
+    command = [sys.executable, "-m", "tuneline", *arguments]
+    return subprocess.Popen(
+        command, env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def wait_until(true: Callable[[], Any], *, timeout_s: float = 120.0, what: str = "it") -> Any:

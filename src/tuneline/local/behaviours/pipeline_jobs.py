@@ -62,6 +62,9 @@ class PipelineJobs(PassiveBehaviour):
             raise ApiError("INVALID_ARGUMENT", str(refusal), violations=violations)
         if not resource.display_name:
             resource.display_name = resource.name.rpartition("/")[2]
+        if not job.get("pipelineSpec"):
+            # As the hosted service does: who named a template by its address reads back what is run.
+            resource.MergeFrom(service.api.from_json({"pipelineSpec": spec}, resource.DESCRIPTOR.full_name))
         resource.state = "PIPELINE_STATE_PENDING"
 
     def created(self, service: Service, resource: Message) -> None:
