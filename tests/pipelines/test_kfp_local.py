@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -28,18 +30,26 @@ print("OUTPUTS=" + json.dumps(outputs))
 """
 
 
-def run_local(vertex, root: Path, file: Path, arguments: dict) -> subprocess.CompletedProcess[str]:
-    """Runs a compiled file as a user of kfp would, in a process of its own whose Google Cloud is the service."""
+def start_local(vertex, root: Path, file: Path, arguments: dict) -> subprocess.Popen[str]:
+    """Starts a compiled file as a user of kfp would, in a process group of its own, against the service."""
     environment = vertex.environment()
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-c", RUNNER, str(root), str(file), json.dumps(arguments)],
         env=environment,
         cwd=root,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
+        start_new_session=True,
     )
+
+
+def run_local(vertex, root: Path, file: Path, arguments: dict) -> tuple[int, str]:
+    """Runs a compiled file to its end: its exit code, and all it said."""
+    with start_local(vertex, root, file, arguments) as process:
+        said, _ = process.communicate(timeout=240)
+    return process.returncode, said
 
 
 def request(**changes) -> dict:
@@ -67,11 +77,15 @@ def run_folder(root: Path) -> Path:
     return folder
 
 
+def record(root: Path, step: str) -> dict:
+    return json.loads((run_folder(root) / f"{step}.json").read_text())
+
+
 def test_the_submitted_pipeline_tunes_and_reports(vertex_environment, tmp_path):
-    ran = run_local(
+    code, said = run_local(
         vertex_environment, tmp_path, COMPILED / "pipelines" / "tune_large_model.yaml", request(deploy_model=True)
     )
-    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    assert code == 0, said[-4000:]
     folder = run_folder(tmp_path)
     records = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     report = records.pop("report")
@@ -97,21 +111,32 @@ def test_the_submitted_pipeline_tunes_and_reports(vertex_environment, tmp_path):
     assert scores["loss"]["tuned"] < scores["loss"]["base"]
 
 
-def test_the_core_has_outputs_and_the_same_request_again_adopts_its_job_and_model(vertex_environment, tmp_path):
-    arguments = request()
-    made = []
-    for attempt in ("first", "second"):
-        root = tmp_path / attempt
-        root.mkdir()
-        ran = run_local(vertex_environment, root, COMPILED / "pipelines" / "tune_large_model_core.yaml", arguments)
-        assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
-        outputs = json.loads(ran.stdout.rsplit("OUTPUTS=", 1)[1])
-        assert outputs["endpoint_resource_name"] == ""
-        assert outputs["model"]["resourceName"] == outputs["model_resource_name"]
-        assert "token_accuracy" in outputs["metrics"]
-        submission = json.loads((run_folder(root) / "submit_tuning_job.json").read_text())["result"]["submission"]
-        made.append((submission["name"], outputs["model_resource_name"]))
-    assert made[0] == made[1]
+def test_a_run_that_was_killed_while_it_waited_is_run_again_with_the_same_job(vertex_environment, tmp_path):
+    """One custom job in all; and the core, which others call, has the outputs that they use."""
+    arguments = request(seed=7)
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    core = COMPILED / "pipelines" / "tune_large_model_core.yaml"
+    before = len(vertex_environment.calls("CreateCustomJob"))
+
+    with start_local(vertex_environment, first, core, arguments) as process:
+        while not list(first.glob("*/run/wait_for_tuning_job.json")):
+            assert process.poll() is None, process.stdout.read()
+            time.sleep(0.05)  # a file has no event to wait for
+        os.killpg(process.pid, signal.SIGKILL)
+    submitted = record(first, "submit_tuning_job")["result"]["submission"]
+
+    code, said = run_local(vertex_environment, second, core, arguments)
+    assert code == 0, said[-4000:]
+    adopted = record(second, "submit_tuning_job")["result"]["submission"]
+    assert (adopted["name"], adopted["adopted"]) == (submitted["name"], True)
+    assert len(vertex_environment.calls("CreateCustomJob")) == before + 1
+
+    outputs = json.loads(said.rsplit("OUTPUTS=", 1)[1].splitlines()[0])
+    assert outputs["endpoint_resource_name"] == ""
+    assert outputs["model"]["resourceName"] == outputs["model_resource_name"]
+    assert "token_accuracy" in outputs["metrics"]
 
 
 def test_a_refused_request_says_everything_in_the_report_and_makes_no_job(fresh_vertex, tmp_path, monkeypatch):
@@ -124,8 +149,8 @@ def test_a_refused_request_says_everything_in_the_report_and_makes_no_job(fresh_
         location="us-centra1",
         evaluation_data_uri="gs://tuneline-local/sample/none.jsonl",
     )
-    ran = run_local(fresh_vertex, root, COMPILED / "pipelines" / "tune_large_model.yaml", arguments)
-    assert ran.returncode != 0
+    code, _ = run_local(fresh_vertex, root, COMPILED / "pipelines" / "tune_large_model.yaml", arguments)
+    assert code != 0
     report = json.loads((run_folder(root) / "report.json").read_text())
     assert report["state"] == "failed"
     assert report["error"]["step"] == "plan_tuning"
@@ -145,10 +170,9 @@ def test_a_single_component_runs_on_its_own(name, vertex_environment, tmp_path):
         arguments |= {"dataset_uri": request()["dataset_uri"], "large_model_reference": "code-bison@002"}
     else:
         arguments |= {"plan": json.dumps(plan()), "model_resource_name": "projects/p/locations/l/models/m"}
-    ran = run_local(vertex_environment, tmp_path, COMPILED / "components" / f"{name}.yaml", arguments)
-    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
-    record = json.loads((tmp_path / "mine" / "run" / f"{name}.json").read_text())
-    assert record["state"] == "succeeded"
+    code, said = run_local(vertex_environment, tmp_path, COMPILED / "components" / f"{name}.yaml", arguments)
+    assert code == 0, said[-4000:]
+    assert record(tmp_path, name)["state"] == "succeeded"
 
 
 def plan() -> dict:
