@@ -10,7 +10,7 @@
 A request becomes one job, however often and by how many it is submitted: `docs/exactly-once.md`.
 """
 
-from tuneline.jobs import custom_training, vertex_tuning
+from tuneline.jobs import custom_training, gemini_api, vertex_tuning
 from tuneline.jobs.engines import Claim, Engine, Request, engine
 from tuneline.jobs.fingerprint import fingerprint
 from tuneline.jobs.interruption import Stopped, stoppable
@@ -34,6 +34,7 @@ __all__ = [
     "engine",
     "fingerprint",
     "gcp_resources",
+    "gemini_api",
     "settings_from_environment",
     "stoppable",
     "submit",

@@ -127,10 +127,11 @@ def engine(name: str) -> Engine:
         UsageError: there is none.
     """
     # Imported here: an engine's module needs this one.
-    from tuneline.jobs import custom_training, vertex_tuning
+    from tuneline.jobs import custom_training, gemini_api, vertex_tuning
 
     known: dict[str, type[Engine]] = {
         "custom_training": custom_training.CustomTraining,
+        "gemini_api": gemini_api.GeminiApi,
         "vertex_tuning": vertex_tuning.VertexTuning,
     }
     if name not in known:

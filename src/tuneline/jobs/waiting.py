@@ -173,6 +173,7 @@ class _Sweeper:
 
 
 def _place(name: str) -> tuple[str, str]:
-    """Project and location of a resource name."""
+    """Project and location in a resource name; '' where the API has neither (`tunedModels/…`)."""
     parts = name.split("/")
-    return parts[1], parts[3]
+    named = dict(zip(parts[::2], parts[1::2], strict=False))
+    return named.get("projects", ""), named.get("locations", "")
