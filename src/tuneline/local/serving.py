@@ -7,6 +7,7 @@ service: its standard input then ends, which ends it, however the service died. 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 import sys
@@ -172,7 +173,8 @@ class Serving:
         """(the answer, what the server said of itself), from the server of this base and adapter."""
         server = self._servers.get(source)
         if server is None:
-            log = self.service.data / "serving" / f"{abs(hash(source)):x}.log"
+            digest = hashlib.sha256(f"{source.base}\n{source.adapter}".encode()).hexdigest()
+            log = self.service.data / "serving" / f"{digest[:16]}.log"
             server = self._servers[source] = Server(source, self.service.environment("serve"), log)
         if not self._watched:
             self._watched = True

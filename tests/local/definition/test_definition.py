@@ -103,6 +103,13 @@ def test_json_is_read_in_both_cases_and_written_in_one():
     assert API.to_json(job, enums_as_numbers=True)["state"] == 4
 
 
+def test_one_value_is_taken_where_a_list_is_meant():
+    """`parts` as one object is in Google's own examples; at any depth."""
+    given = {"model": "m", "contents": {"role": "USER", "parts": {"text": "hi"}}}
+    read = API.from_json(given, "google.cloud.aiplatform.v1.GenerateContentRequest")
+    assert API.to_json(read)["contents"] == [{"role": "USER", "parts": [{"text": "hi"}]}]
+
+
 def test_an_unknown_name_is_refused_with_its_place_and_the_near_one():
     """The service's own words, and what was probably meant."""
     with pytest.raises(ApiError) as refused:

@@ -6,7 +6,7 @@ A model of Google's (`publishers/google/models/gemini-…`) is stood in for by t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from tuneline.local.behaviours.models import resolve
@@ -73,12 +73,14 @@ def _set(message: Any, field: str, value: Any) -> None:
         setattr(message, field, value)
 
 
-def _version(name: str, source: Source, about: Any) -> str:
-    short = name.rpartition("/")[2]
-    used = str(about.get("base", {}).get("name", "") if isinstance(about.get("base"), dict) else about.get("base", ""))
-    if source.adapter:
-        return f"{short} (tuned, on {used or source.base})"
-    return f"{short} (stood in for by {used or source.base})"
+def _version(name: str, source: Source, about: Mapping[str, Any]) -> str:
+    """Which model answered, with the stand-in named where there is one."""
+    base = str(about.get("name") or source.base)
+    stand_in = bool(about.get("stand_in")) or "publishers/" in name
+    tuned = " tuned on" if source.adapter else ""
+    return (
+        f"{name.rpartition('/')[2]} ({tuned.strip()}{' ' if tuned else ''}{base}{', a stand-in' if stand_in else ''})"
+    )
 
 
 def _messages(request: Any) -> list[dict[str, str]]:
@@ -86,7 +88,7 @@ def _messages(request: Any) -> list[dict[str, str]]:
     if request.HasField("system_instruction"):
         messages.append({"role": "system", "text": _text(request.system_instruction, "systemInstruction")})
     for index, content in enumerate(request.contents):
-        role = _ROLES.get(content.role)
+        role = _ROLES.get(content.role.lower())
         if role is None:
             raise invalid(f"contents[{index}].role", f"'{content.role}' is neither user nor model.")
         messages.append({"role": role, "text": _text(content, f"contents[{index}]")})

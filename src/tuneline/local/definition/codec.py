@@ -12,6 +12,7 @@ from tuneline.local.resources.errors import ApiError
 
 LARGEST_WHOLE = 1 << 53
 """Beyond this a double does not hold every integer."""
+_ONE_FOR_MANY = re.compile(r"repeated field \S+ must be in \[\]")
 _NO_FIELD = re.compile(r'Message type "[^"]*" has no field named "([^"]*)" at "([^"]*)"')
 
 
@@ -31,10 +32,18 @@ class JsonCodec:
         """Merge a JSON object into a message; raises ApiError INVALID_ARGUMENT in the service's words."""
         if not isinstance(value, Mapping):
             raise ApiError("INVALID_ARGUMENT", "Invalid JSON payload received. The root must be an object.")
+        fresh = not message.ListFields()
         try:
             json_format.ParseDict(value, message, descriptor_pool=self.pool)
         except json_format.ParseError as error:
-            raise _refusal(str(error), message) from None
+            if not fresh or not _ONE_FOR_MANY.search(str(error)):
+                raise _refusal(str(error), message) from None
+            # Google's servers take one value where a list is meant, and their documentation's bodies have it.
+            message.Clear()
+            try:
+                json_format.ParseDict(_listed(value, message.DESCRIPTOR), message, descriptor_pool=self.pool)
+            except json_format.ParseError as still:
+                raise _refusal(str(still), message) from None
 
     def set_path(self, message: Any, path: str, values: Sequence[str]) -> None:
         """Set the field `a.b` (camelCase or snake_case) from the strings of a query or a path."""
@@ -63,6 +72,24 @@ class JsonCodec:
         else:
             value = values[-1]
         self.parse({field.name: value}, at)
+
+
+def _listed(value: Any, descriptor: Any) -> Any:
+    """A copy of a JSON object in which a single value of a repeated field is a list of one."""
+    if not isinstance(value, Mapping) or descriptor.full_name.startswith("google.protobuf."):
+        return value
+    known = {name: field for field in descriptor.fields for name in (field.name, field.json_name)}
+    copy = dict(value)
+    for name, item in value.items():
+        field = known.get(name)
+        if field is None or (field.message_type and field.message_type.GetOptions().map_entry):
+            continue
+        if field.is_repeated:
+            items = item if isinstance(item, list) else [item]
+            copy[name] = [_listed(each, field.message_type) if field.message_type else each for each in items]
+        elif field.message_type:
+            copy[name] = _listed(item, field.message_type)
+    return copy
 
 
 def _whole_numbers(value: Any) -> None:
