@@ -111,3 +111,25 @@ def test_the_image_is_one_setting_read_when_compiling(tmp_path, monkeypatch):
         spec = yaml.safe_load(path.read_text())
         images = {executor["container"]["image"] for executor in spec["deploymentSpec"]["executors"].values()}
         assert images == {"registry.example/mine-python:7"}, path.name
+
+
+def test_the_bodies_run_as_plain_functions(tmp_path, monkeypatch):
+    """`.python_func` is the component's body: two steps in a row, from a dataset to a plan."""
+    import json
+
+    from tests.steps.conftest import Artifact, write_dataset
+
+    monkeypatch.setenv("TUNELINE_LOCAL_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("TUNELINE_REGION", "us-central1")
+    monkeypatch.setenv("TUNELINE_STAGING", "gs://tuneline-local")
+    run = {"pipeline_root": str(tmp_path), "pipeline_job_name": "job"}
+    asked = {"dataset_uri": write_dataset(tmp_path / "train.jsonl", 40), "large_model_reference": "gemma-3-1b-it"}
+    validated = component("validate_dataset").python_func(
+        **asked, **run, report=Artifact(uri=str(tmp_path / "report.html")), metrics=Artifact(uri="unused")
+    )
+    planned = component("plan_tuning").python_func(
+        **asked, **run, facts=validated.facts, project="tuneline-local", model_display_name="numbers"
+    )
+    assert json.loads(planned.plan)["train"]["examples"] == 40
+    assert (tmp_path / "report.html").is_file()
+    assert sorted(path.stem for path in (tmp_path / "job" / "run").iterdir()) == ["plan_tuning", "validate_dataset"]
