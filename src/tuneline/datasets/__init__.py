@@ -21,33 +21,52 @@ from tuneline.datasets.model import Example, Turn
 
 if TYPE_CHECKING:
     from tuneline.datasets.checking import check
+    from tuneline.datasets.conversion import Converted, convert
+    from tuneline.datasets.fixing import Change, Fixed, fix, render_changes
     from tuneline.datasets.page import render_html
     from tuneline.datasets.reading import detect_format, read_examples
     from tuneline.datasets.rendering import render_text
     from tuneline.datasets.report import Report
     from tuneline.datasets.sarif import render_sarif
+    from tuneline.datasets.splitting import Split, split
 
 __all__ = [
     "FORMATS",
+    "Change",
+    "Converted",
     "Example",
+    "Fixed",
     "Report",
+    "Split",
     "Turn",
     "check",
+    "convert",
     "detect_format",
+    "fix",
     "read_examples",
+    "render_changes",
     "render_html",
     "render_sarif",
     "render_text",
+    "split",
 ]
 
 _AT = {
+    "Change": "fixing",
+    "Converted": "conversion",
+    "Fixed": "fixing",
     "Report": "report",
+    "Split": "splitting",
     "check": "checking",
+    "convert": "conversion",
     "detect_format": "reading",
+    "fix": "fixing",
     "read_examples": "reading",
+    "render_changes": "fixing",
     "render_html": "page",
     "render_sarif": "sarif",
     "render_text": "rendering",
+    "split": "splitting",
 }
 
 

@@ -317,8 +317,7 @@ CHECKS: dict[str, Check] = {
             "D604",
             "leakage",
             WARNING,
-            "The input is in the other set too, so a score on the evaluation set counts what was learned by heart. "
-            "(An error where the whole of one set is in the other.)",
+            "The input is in the other set too, so a score on the evaluation set counts what was learned by heart.",
             "keep each input in one of the two sets; tuneline split does",
         ),
         _check(
@@ -370,6 +369,13 @@ CHECKS: dict[str, Check] = {
             WARNING,
             "What looks like a password, key or token (opt-in: --personal-data).",
             "revoke it and remove it; a tuned model may repeat it",
+        ),
+        _check(
+            "D612",
+            "one-set-in-the-other",
+            ERROR,
+            "Every input of the smaller set is in the larger: there is nothing left to evaluate on.",
+            "split the set anew: tuneline split",
         ),
     )
 }

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from tuneline.datasets import formats, limits, statistics
+from tuneline.datasets import bounds, content, formats, limits, statistics
 from tuneline.datasets.catalogue import NOTE
 from tuneline.datasets.checksums import Crc32c
 from tuneline.datasets.containers import ARRAY, BROKEN, CONCATENATED, JSONL, OBJECT, Layout, layout, records
 from tuneline.datasets.findings import KEPT, Findings, finding
 from tuneline.datasets.inspect import sniff
 from tuneline.datasets.lines import BLOCK
+from tuneline.datasets.near import SIMILAR, NearDuplicates, runs, similarity
+from tuneline.datasets.personal import look
 from tuneline.datasets.ranges import processes_for, survey_lines
 from tuneline.datasets.reading import SNIFFED, known_format
 from tuneline.datasets.repeats import Reader, Repeats, find_leakage, find_repeats
 from tuneline.datasets.report import Report
+from tuneline.datasets.rows import EXAMPLE
 from tuneline.datasets.sources import Source, open_source
 from tuneline.datasets.survey import Survey
 
@@ -42,6 +45,9 @@ class Options:
     batch_size: int = 0
     epochs: float = 0.0
     processes: int | None = None
+    purpose: str = bounds.TRAINING
+    near_duplicates: bool = False
+    personal_data: bool = False
 
 
 def check(
@@ -57,13 +63,19 @@ def check(
     batch_size: int = 0,
     epochs: float = 0.0,
     processes: int | None = None,
+    purpose: str = bounds.TRAINING,
+    near_duplicates: bool = False,
+    personal_data: bool = False,
 ) -> Report:
     """Everything there is to say about a dataset, in one pass over it.
 
     `against` is the other set of the pair, in which no input of this one should be; `model` names whose limits and
     price count; `tokenizer` is a tokenizer.json to count with; `steps` and `batch_size`, or `epochs`, say how much of
-    the set is trained on. Raises `DatasetError` where there is no readable file, `UsageError` for an unknown format or
-    model. What is wrong with the data is in the report.
+    the set is trained on; `purpose` is `training` or `evaluation`, which have other limits. `processes` is chosen by
+    size where it is not given. `near_duplicates` and `personal_data` ask for checks that cost far more.
+
+    Raises `DatasetError` where there is no readable file, `UsageError` for an unknown format or model. What is wrong
+    with the data is in the report.
     """
     options = Options(
         model=model,
@@ -75,6 +87,9 @@ def check(
         batch_size=batch_size,
         epochs=epochs,
         processes=processes,
+        purpose=purpose,
+        near_duplicates=near_duplicates,
+        personal_data=personal_data,
     )
     with open_source(uri) as source:
         if against is None:
@@ -134,15 +149,23 @@ def _report(source: Source, options: Options, other: Source | None) -> Report:
     read = survey(source, form=options.format, kept=options.max_findings, processes=options.processes)
     gathered, findings = read.survey, read.survey.findings
     _about_the_file(read, findings)
-    bounds = limits.of(read.form, options.model)
-    repeats, leaked = Repeats(), 0
+    limit = limits.of(read.form, options.model)
+    repeats, leaked, sample = Repeats(), 0, []
+    # A file that has changed has no bytes left to confirm anything on.
     if not source.changed():
+        sample = statistics.draw(read.reader, gathered)
         repeats = find_repeats(gathered.rows, read.reader, findings)
         if other is not None:
-            second = survey(other, form=None, kept=options.max_findings, processes=options.processes)
-            leaked = find_leakage(gathered.rows, read.reader, second.survey.rows, second.reader, findings)
-            second.survey.rows.close()
-    figures = statistics.gather(read.reader, gathered, bounds, options, source.stored_bytes)
+            leaked = _leakage(read, other, options, limit, findings)
+    figures = statistics.gather(sample, gathered, limit, options)
+    if gathered.records and not read.where.is_something_else:
+        bounds.check_counts(gathered, limit, source.stored_bytes, options.purpose, findings)
+        bounds.check_lengths(gathered, limit, figures.counted, findings)
+        content.check_outliers(gathered, findings)
+        content.check_classes(gathered, findings)
+        content.check_frame(sample, gathered, findings)
+    if (options.near_duplicates or options.personal_data) and not source.changed():
+        _opted_in(read, options, findings)
     if source.changed():
         findings.add(finding("D110", "the file changed while it was read"))
     report = Report(
@@ -167,6 +190,44 @@ def _report(source: Source, options: Options, other: Source | None) -> Report:
     )
     gathered.rows.close()
     return report
+
+
+def _leakage(read: Surveyed, other: Source, options: Options, limit: limits.Limits, findings: Findings) -> int:
+    second = survey(other, form=None, kept=options.max_findings, processes=options.processes)
+    leaked = find_leakage(read.survey.rows, read.reader, second.survey.rows, second.reader, findings)
+    mine, theirs = read.survey.records, second.survey.records
+    if leaked and (leaked == mine or (theirs < mine and _covered(second, read, options))):
+        findings.add(finding("D612", "every input of the smaller set is in the larger"))
+    bounds.check_pair(mine, theirs, limit, findings)
+    second.survey.rows.close()
+    return leaked
+
+
+def _covered(small: Surveyed, large: Surveyed, options: Options) -> bool:
+    """Whether every input of the small set is in the large one."""
+    spare = Findings(0)
+    return find_leakage(small.survey.rows, small.reader, large.survey.rows, large.reader, spare) == small.survey.records
+
+
+def _opted_in(read: Surveyed, options: Options, findings: Findings) -> None:
+    """Near duplicates and personal data: example by example, over all of them."""
+    pairs, kept = NearDuplicates(), {}
+    for batch in read.survey.rows.batches():
+        for row in batch[batch["kind"] == EXAMPLE]:
+            turns, line = read.reader.turns(read.reader.data(row)), int(row["line"])
+            if options.personal_data:
+                for turn in turns:
+                    for code, what, position in look(turn.text):
+                        message = f"{what} in the {turn.role}'s text, at its character {position + 1}"
+                        findings.add(finding(code, message, line=line, column=1))
+            if options.near_duplicates:
+                grams = runs("\n".join(turn.text for turn in turns))
+                for before in pairs.candidates(line, grams):
+                    share = similarity(grams, runs(read.reader.text(kept[before])))
+                    if SIMILAR <= share < 1:
+                        findings.add(finding("D609", f"{share:.0%} the same as line {before}", line=line, column=1))
+                        break
+                kept[line] = row.copy()
 
 
 def _container(read: Surveyed) -> str:

@@ -33,6 +33,7 @@ class Limits:
     max_output_characters: int | None = None
     max_file_bytes: int | None = None
     warn_file_bytes: int | None = None
+    min_evaluation_examples: int | None = None
     max_evaluation_examples: int | None = None
     max_evaluation_share: float | None = None
     price_per_million: float | None = None
@@ -42,7 +43,12 @@ class Limits:
 
 FORMAT_LIMITS = {
     formats.PALM_TEXT: Limits(
-        target="tune-large-model", min_examples=10, recommended_examples=500, max_examples=10_000
+        target="tune-large-model",
+        min_examples=10,
+        recommended_examples=500,
+        max_examples=10_000,
+        min_evaluation_examples=10,
+        max_evaluation_examples=250,
     ),
     formats.PALM_CHAT: Limits(
         target="tune-large-chat-model", min_examples=10, recommended_examples=500, max_author_fields=10_000
@@ -92,6 +98,7 @@ def _of_model(entry: Model) -> Limits:
         max_output_characters=entry.max_output_characters,
         max_file_bytes=entry.max_file_bytes,
         warn_file_bytes=entry.warn_file_bytes,
+        min_evaluation_examples=entry.min_evaluation_examples,
         max_evaluation_examples=entry.max_evaluation_examples,
         max_evaluation_share=entry.max_evaluation_share,
         price_per_million=price.usd_per_million_training_tokens if price else None,

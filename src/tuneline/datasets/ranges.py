@@ -37,9 +37,7 @@ def processes_for(size: int, wanted: int | None = None) -> int:
     return wanted if wanted else max(1, min(available, size // WORTH_IT))
 
 
-def survey_lines(
-    fd: int, start: int, size: int, *, form: str, kept: int, processes: int
-) -> tuple[Survey, str, str]:
+def survey_lines(fd: int, start: int, size: int, *, form: str, kept: int, processes: int) -> tuple[Survey, str, str]:
     """Survey, sha256 and crc32c of the file, whose lines begin at byte `start`."""
     if processes == 1:
         return _alone(fd, start, size, form, kept)

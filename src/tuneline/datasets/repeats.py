@@ -46,6 +46,10 @@ class Reader:
         turns = self.turns(data)
         return data, input_key(turns), turns[-1].text
 
+    def text(self, row: Any) -> str:
+        """All texts of the record, a line each."""
+        return "\n".join(turn.text for turn in self.turns(self.data(row)))
+
     def turns(self, data: bytes) -> list:
         """The turns of a sound record."""
         value, fault = parse(decode(data)[0])

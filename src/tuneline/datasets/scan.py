@@ -33,33 +33,35 @@ Observe = Callable[[int, memoryview], None]
 """Is given each block's offset and bytes: the checksums of the same pass."""
 
 
-def scan(fd: int, start: int, end: int, *, form: str, kept: int, observe: Observe | None = None) -> Survey:
-    """Surveys the lines that begin in [start, end); they are numbered from 1 at `start`."""
-    return _Scan(fd, form, kept).run(start, end, observe)
+class Scan:
+    """Reads lines in order. What becomes of them is for the subclass to say: the survey here, a copy elsewhere."""
 
-
-class _Scan:
-    def __init__(self, fd: int, form: str, kept: int) -> None:
+    def __init__(self, fd: int, form: str) -> None:
         self.fd = fd
-        self.survey = Survey(form, kept=kept)
         self.shapes: list[Shape] = list(shapes(form))
-        self.row = dtype()
         self.quotes = Quotes()
+        self.lines = self.crlf = self.blank = self.first_blank = self.walked = 0
         self.walks = 0
         """Blocks to come that are walked at once, since the last ones had to be."""
 
-    def run(self, start: int, end: int, observe: Observe | None) -> Survey:
+    def plain(self, batch: Batch, offsets: np.ndarray, lengths: np.ndarray, line: int) -> None:
+        """Takes plain lines, the first of which has the number `line`."""
+        raise NotImplementedError
+
+    def single(self, record: Record) -> None:
+        """Takes a line that may be anything."""
+        raise NotImplementedError
+
+    def run(self, start: int, end: int, observe: Observe | None = None) -> None:
+        """Reads the lines that begin in [start, end)."""
         for block in blocks(self.fd, start, end, block=BLOCK):
             if isinstance(block, LongLine):
-                self.survey.lines += 1
-                self.survey.add(
-                    Record(data=b"", offset=block.offset, line=self.survey.lines, too_long=block.length)
-                )
+                self.lines += 1
+                self.single(Record(data=b"", offset=block.offset, line=self.lines, too_long=block.length))
                 continue
             if observe is not None:
                 observe(block.offset, memoryview(block.data)[: block.length])
             self._block(block)
-        return self.survey
 
     def _block(self, block: Lines) -> None:
         import numpy as np
@@ -74,15 +76,13 @@ class _Scan:
             self.walks = max(0, self.walks - 1)
             self._walk(block, starts, ends, 0, len(ends))
         else:
-            before = self.survey.walked
+            before = self.walked
             self._some(block, array, starts, ends, 0, len(ends))
-            if (self.survey.walked - before) * 2 > len(ends):
+            if (self.walked - before) * 2 > len(ends):
                 self.walks = 8
-        self.survey.lines += len(ends)
+        self.lines += len(ends)
 
-    def _some(
-        self, block: Lines, array: np.ndarray, starts: np.ndarray, ends: np.ndarray, low: int, high: int
-    ) -> None:
+    def _some(self, block: Lines, array: np.ndarray, starts: np.ndarray, ends: np.ndarray, low: int, high: int) -> None:
         """Lines low to high of the block: at once if they are plain, else in halves, else one by one."""
         if self._at_once(block, array, starts, ends, low, high):
             return
@@ -94,19 +94,18 @@ class _Scan:
         self._some(block, array, starts, ends, middle, high)
 
     def _walk(self, block: Lines, starts: np.ndarray, ends: np.ndarray, low: int, high: int) -> None:
-        survey = self.survey
         for line in range(low, high):
             at = int(starts[line])
             data = block.data[at : int(ends[line])]
-            number = survey.lines + line + 1
+            number = self.lines + line + 1
             if data.endswith(b"\r"):
-                survey.crlf += 1
+                self.crlf += 1
             if not data or data.isspace():
-                survey.first_blank = survey.first_blank or number
-                survey.blank += 1
+                self.first_blank = self.first_blank or number
+                self.blank += 1
                 continue
-            survey.walked += 1
-            survey.add(Record(data=data, offset=block.offset + at, line=number))
+            self.walked += 1
+            self.single(Record(data=data, offset=block.offset + at, line=number))
 
     def _at_once(
         self, block: Lines, array: np.ndarray, starts: np.ndarray, ends: np.ndarray, low: int, high: int
@@ -138,35 +137,53 @@ class _Scan:
                 return False
             if position:
                 self.shapes.insert(0, self.shapes.pop(position))
-            self._take(batch, block.offset, starts, ends, low)
-            self.survey.crlf += crlf
+            self.plain(batch, starts + block.offset, ends - starts, self.lines + low + 1)
+            self.crlf += crlf
             return True
         return False
 
-    def _take(self, batch: Batch, offset: int, starts: np.ndarray, ends: np.ndarray, low: int) -> None:
+
+class Surveying(Scan):
+    """Gathers a survey."""
+
+    def __init__(self, fd: int, form: str, kept: int) -> None:
+        super().__init__(fd, form)
+        self.survey = Survey(form, kept=kept)
+        self._row = dtype()
+
+    def single(self, record: Record) -> None:
+        self.survey.add(record)
+
+    def plain(self, batch: Batch, offsets: np.ndarray, lengths: np.ndarray, line: int) -> None:
         import numpy as np
 
-        survey, n = self.survey, len(ends)
-        rows = np.empty(n, dtype=self.row)
+        survey, n = self.survey, len(offsets)
+        rows = np.empty(n, dtype=self._row)
         digest = xxhash.xxh3_64_digest
-        encoded = [
-            key.encode() if key.isascii() else key.encode("utf-16-le", "surrogatepass") for key in batch.keys
-        ]
+        encoded = [key.encode() if key.isascii() else key.encode("utf-16-le", "surrogatepass") for key in batch.keys]
         rows["key"] = np.frombuffer(b"".join(map(digest, encoded)), dtype=">u8")
-        rows["offset"] = starts + offset
-        rows["length"] = ends - starts
-        rows["line"] = np.arange(survey.lines + low + 1, survey.lines + low + 1 + n)
-        lengths = map(len, batch.keys) if batch.input_characters is None else batch.input_characters
-        rows["inputs"] = np.fromiter(lengths, np.uint32, n)
+        rows["offset"], rows["length"] = offsets, lengths
+        rows["line"] = np.arange(line, line + n)
+        characters = map(len, batch.keys) if batch.input_characters is None else batch.input_characters
+        rows["inputs"] = np.fromiter(characters, np.uint32, n)
         rows["outputs"] = np.fromiter(map(len, batch.outputs), np.uint32, n)
-        rows["column"] = 1
-        rows["kind"] = EXAMPLE
+        rows["column"], rows["kind"] = 1, EXAMPLE
         survey.rows.extend(rows)
         survey.records += n
         survey.turns += batch.turns
         survey.with_system += batch.with_system
         survey.authors += batch.authors
         survey.count_classes(batch.outputs)
+
+
+def scan(fd: int, start: int, end: int, *, form: str, kept: int, observe: Observe | None = None) -> Survey:
+    """Surveys the lines that begin in [start, end); they are numbered from 1 at `start`."""
+    reading = Surveying(fd, form, kept)
+    reading.run(start, end, observe)
+    survey = reading.survey
+    survey.lines, survey.crlf, survey.walked = reading.lines, reading.crlf, reading.walked
+    survey.blank, survey.first_blank = reading.blank, reading.first_blank
+    return survey
 
 
 def newlines(data: bytes, array: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneline.datasets import tokens as counting
 from tuneline.datasets.limits import Limits
+from tuneline.datasets.model import Turn
 from tuneline.datasets.repeats import Reader
 from tuneline.datasets.rows import EXAMPLE
 from tuneline.datasets.survey import Survey
@@ -29,9 +30,10 @@ class Figures:
     statistics: dict[str, Any]
     tokens: dict[str, Any]
     cost: dict[str, Any]
+    counted: counting.Tokens
 
 
-def gather(read: Reader, survey: Survey, bounds: Limits, options: Options, stored: int) -> Figures:
+def gather(sample: Sample, survey: Survey, bounds: Limits, options: Options) -> Figures:
     """Statistics, tokens and cost of the surveyed set."""
     import numpy as np
 
@@ -40,7 +42,7 @@ def gather(read: Reader, survey: Survey, bounds: Limits, options: Options, store
     inputs, outputs = survey.rows.column("inputs")[chosen], survey.rows.column("outputs")[chosen]
     examples = len(inputs)
     both = inputs.astype(np.int64) + outputs
-    counted = _tokens(read, survey, np.flatnonzero(chosen), both, options)
+    counted = _tokens(sample, examples, both, options)
     statistics: dict[str, Any] = {
         "examples": survey.records,
         "read": examples,
@@ -62,7 +64,7 @@ def gather(read: Reader, survey: Survey, bounds: Limits, options: Options, store
         statistics["epochs"] = round(epochs, 3)
     token_dict = counted.to_dict()
     token_dict["per_example"] = round(counted.total / examples, 1) if examples else 0.0
-    return Figures(statistics=statistics, tokens=token_dict, cost=_cost(counted, bounds, epochs))
+    return Figures(statistics=statistics, tokens=token_dict, cost=_cost(counted, bounds, epochs), counted=counted)
 
 
 def summary(values: np.ndarray) -> dict[str, Any]:
@@ -85,24 +87,26 @@ def summary(values: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _tokens(read: Reader, survey: Survey, indexes: np.ndarray, both: np.ndarray, options: Options) -> counting.Tokens:
+Sample = list[tuple[Any, list[Turn]]]
+"""Some examples: their rows and turns."""
+
+
+def draw(read: Reader, survey: Survey) -> Sample:
+    """Examples drawn by a fixed seed, in order; all of them where there are few."""
     import numpy as np
 
+    indexes = np.flatnonzero(survey.rows.column("kind") == EXAMPLE)
+    if len(indexes) > counting.SAMPLE:
+        indexes = np.sort(np.random.default_rng(SEED).choice(indexes, size=counting.SAMPLE, replace=False))
+    return [(row, read.turns(read.data(row))) for row in survey.rows.take(indexes)]
+
+
+def _tokens(sample: Sample, examples: int, both: np.ndarray, options: Options) -> counting.Tokens:
     count: Callable[[str], int] = counting.load(options.tokenizer) if options.tokenizer else counting.estimate
-    everything = len(indexes) <= counting.SAMPLE
-    picked = (
-        indexes
-        if everything
-        else np.sort(np.random.default_rng(SEED).choice(indexes, size=counting.SAMPLE, replace=False))
-    )
-    sample = []
-    for row in survey.rows.take(picked):
-        turns = read.turns(read.data(row))
-        sample.append((sum(len(turn.text) for turn in turns), sum(count(turn.text) for turn in turns)))
     return counting.extrapolate(
-        sample,
+        [(sum(len(turn.text) for turn in turns), sum(count(turn.text) for turn in turns)) for _, turns in sample],
         characters=int(both.sum()),
-        examples=len(indexes),
+        examples=examples,
         longest=int(both.max()) if len(both) else 0,
         tokenizer=options.tokenizer or "",
     )

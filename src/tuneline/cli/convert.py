@@ -1,0 +1,26 @@
+"""`tuneline convert`: a dataset in another format, one example a line."""
+
+from __future__ import annotations
+
+import click
+
+FORMATS = ("gemini", "gemini-1.0-messages", "palm-text", "palm-chat", "gemini-api", "openai-messages")
+FORMATS += ("prompt-completion", "preference")
+
+
+@click.command("convert")
+@click.argument("dataset")
+@click.option("--to", required=True, type=click.Choice(FORMATS), help="The format to write.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The new file, or gs:// object.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="The format to read, instead of finding out.")
+@click.option("--default-context", default="", help="System text of examples that have none.")
+def command(dataset: str, to: str, output: str, form: str | None, default_context: str) -> None:
+    """Write DATASET in another format.
+
+    All of every example is carried over. Where the format has no place for something, nothing is written, and the lines
+    are named. Also makes JSON lines of arrays, wrapped lists and pretty-printed values: convert to the same format.
+    """
+    from tuneline import datasets
+
+    done = datasets.convert(dataset, to, output, format=form, default_context=default_context)
+    click.echo(f"wrote {output}: {done.examples:,} examples, from {done.source_format} to {done.format}", err=True)

@@ -1,0 +1,210 @@
+"""A dataset in another format, or in JSON lines: all is carried over, or the lines that cannot be are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+import orjson
+
+from tuneline.datasets import formats
+from tuneline.datasets.containers import JSONL, Record, layout, records
+from tuneline.datasets.findings import KEPT, Findings
+from tuneline.datasets.inspect import inspect
+from tuneline.datasets.model import ASSISTANT, SYSTEM, USER, Turn
+from tuneline.datasets.reading import dataset_error, form_of, known_format
+from tuneline.datasets.scan import Scan
+from tuneline.datasets.shapes import (
+    Batch,
+    GeminiApi,
+    GeminiPair,
+    ModelContent,
+    PalmText,
+    PromptCompletion,
+    TextPart,
+    UserContent,
+)
+from tuneline.datasets.sources import open_source, refuse
+from tuneline.datasets.walk import Walked
+from tuneline.datasets.writing import new_file
+from tuneline.errors import DatasetError, Problem, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TARGETS = tuple(name for name in formats.FORMATS if name != formats.PREFERENCE)
+"""What can be converted to: a preference cannot be made from an answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """What a conversion did."""
+
+    source_format: str
+    format: str
+    examples: int
+
+
+def convert(uri: str, to: str, output: str, *, format: str | None = None, default_context: str = "") -> Converted:
+    """Writes the dataset at `output` in format `to`, one example a line.
+
+    `default_context` becomes the system text of examples that have none. Raises `DatasetError` that names every line
+    which is invalid or holds something that `to` has no place for (further turns, a system text, functions, files, a
+    rejected answer); then nothing is written.
+    """
+    to = known_format(to)
+    with open_source(uri) as source, new_file(output, made_from=uri) as file:
+        where = layout(source.fd, source.size)
+        if where.is_something_else:
+            raise refuse(uri, f"this is {where.is_something_else}", "export the data as JSON lines in UTF-8")
+        form = known_format(format) if format else form_of(source, where)
+        if form == formats.UNKNOWN:
+            raise refuse(uri, "no known format", f"known are {', '.join(formats.FORMATS)}")
+        if to == formats.PREFERENCE and form != to:
+            raise UsageError([Problem(where="--to", what="a preference needs a rejected answer", fix="add one first")])
+        work = _Converting(source.fd, form, to, file, default_context)
+        if where.container == JSONL:
+            work.run(where.start, source.size)
+        else:
+            for record in records(source.fd, source.size, where):
+                work.single(record)
+        if source.changed():
+            raise refuse(uri, "the file changed while it was read", "try again once nothing writes to it")
+        work.raise_problems(uri)
+        if not work.written:
+            raise refuse(uri, "the file holds no example", "check what wrote it")
+        return Converted(source_format=form, format=to, examples=work.written)
+
+
+class _Converting(Scan):
+    """Writes each line in the target format."""
+
+    def __init__(self, fd: int, form: str, to: str, file: BinaryIO, default_context: str) -> None:
+        super().__init__(fd, form)
+        self.form, self.to, self.file, self.context = form, to, file, default_context
+        self.findings = Findings(KEPT)
+        self.lost: list[tuple[int, str]] = []
+        self.lost_count = 0
+        self.written = 0
+        if form == to or to not in _PAIRS or default_context:
+            # The typed shapes hold what a pair needs and no more.
+            self.shapes = []
+        self._encode = msgspec.json.Encoder().encode_lines
+
+    def plain(self, batch: Batch, offsets: np.ndarray, lengths: np.ndarray, line: int) -> None:
+        if batch.input_characters is not None:
+            for offset, length, number in zip(
+                offsets.tolist(), lengths.tolist(), range(line, line + len(offsets)), strict=True
+            ):
+                self.single(record_at(self.fd, offset, length, number))
+            return
+        self.file.write(self._encode(_PAIRS[self.to](batch.keys, batch.outputs)))
+        self.written += len(batch.keys)
+
+    def single(self, record: Record) -> None:
+        seen = inspect(record, self.form, self.findings)
+        if not seen.sound or seen.walked is None:
+            return
+        if self.form == self.to and not self.context:
+            self._put(seen.value)
+            return
+        lost = lacking(seen.walked, seen.value, self.to, self.context, same=self.form == self.to)
+        if lost:
+            self.lost_count += 1
+            if len(self.lost) < KEPT:
+                self.lost.append((record.line, lost))
+            return
+        turns = seen.walked.turns
+        if self.context and turns[0].role != SYSTEM:
+            turns = [Turn(role=SYSTEM, text=self.context), *turns]
+        self._put(write_example(turns, self.to))
+
+    def _put(self, value: object) -> None:
+        self.file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+        self.written += 1
+
+    def raise_problems(self, uri: str) -> None:
+        """Raises one error with all lines that are invalid or lose something."""
+        problems = list(dataset_error(uri, self.findings).problems) if self.findings.errors else []
+        fix = f"leave these lines out, or choose a format with a place for it ({formats.GEMINI} has most)"
+        problems += [
+            Problem(where=f"{uri}:{line}", what=f"{self.to} has no place for {what}", fix=fix)
+            for line, what in self.lost
+        ]
+        if self.lost_count > len(self.lost):
+            problems.append(Problem(where=uri, what=f"and {self.lost_count - len(self.lost):,} more lines like these"))
+        if problems:
+            raise DatasetError(problems, title="the dataset cannot be converted")
+
+
+def record_at(fd: int, offset: int, length: int, line: int) -> Record:
+    """A line read again by its place."""
+    import os
+
+    return Record(data=os.pread(fd, length, offset), offset=offset, line=line)
+
+
+def lacking(walked: Walked, value: object, to: str, context: str, *, same: bool = False) -> str:
+    """What of an example the format `to` has no place for, in words; '' where it carries all of it."""
+    roles = [turn.role for turn in walked.turns]
+    if walked.rejected and not same:
+        return "a rejected answer"
+    if walked.functions:
+        return "functions"
+    if walked.media:
+        return "files"
+    if walked.resolution:
+        return "mediaResolution"
+    if to in (formats.PALM_TEXT, formats.GEMINI_API, formats.PROMPT_COMPLETION):
+        if SYSTEM in roles or context:
+            return "a system text"
+        if len(roles) > 2:
+            return f"{len(roles)} turns"
+    if to == formats.PALM_CHAT:
+        spoken = [role for role in roles if role != SYSTEM]
+        if any(role != (USER, ASSISTANT)[n % 2] for n, role in enumerate(spoken)):
+            return "two turns of one author in a row"
+    return ""
+
+
+def write_example(turns: list[Turn], to: str) -> dict[str, object]:
+    """The turns as one example of the format, which has a place for them."""
+    system = next((turn.text for turn in turns if turn.role == SYSTEM), "")
+    spoken = [turn for turn in turns if turn.role != SYSTEM]
+    if to in formats.MARKS:
+        first, second = formats.MARKS[to]
+        return {first: spoken[0].text, second: spoken[-1].text}
+    if to == formats.PALM_CHAT:
+        chat: dict[str, object] = {"messages": [{"author": turn.role, "content": turn.text} for turn in spoken]}
+        return chat | ({"context": system} if system else {})
+    if to in (formats.OPENAI, formats.GEMINI_1_0):
+        names = {ASSISTANT: "model" if to == formats.GEMINI_1_0 else "assistant"}
+        return {"messages": [{"role": names.get(turn.role, turn.role), "content": turn.text} for turn in turns]}
+    contents = [
+        {"role": "model" if turn.role == ASSISTANT else "user", "parts": [{"text": turn.text}]} for turn in spoken
+    ]
+    instruction = {"systemInstruction": {"parts": [{"text": system}]}} if system else {}
+    return {**instruction, "contents": contents}
+
+
+def _gemini_pairs(inputs: list[str], outputs: list[str]) -> list[GeminiPair]:
+    return [
+        GeminiPair(
+            contents=(
+                UserContent(role="user", parts=(TextPart(text=prompt),)),
+                ModelContent(role="model", parts=(TextPart(text=answer),)),
+            )
+        )
+        for prompt, answer in zip(inputs, outputs, strict=True)
+    ]
+
+
+_PAIRS: dict[str, Callable[[list[str], list[str]], list]] = {
+    formats.GEMINI: _gemini_pairs,
+    formats.PALM_TEXT: lambda inputs, outputs: list(map(PalmText, inputs, outputs)),
+    formats.GEMINI_API: lambda inputs, outputs: list(map(GeminiApi, inputs, outputs)),
+    formats.PROMPT_COMPLETION: lambda inputs, outputs: list(map(PromptCompletion, inputs, outputs)),
+}
+"""Writers of plain pairs, a batch at a time."""

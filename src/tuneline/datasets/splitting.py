@@ -1,0 +1,194 @@
+"""Splitting off an evaluation set: seeded, equal inputs kept on one side, every class in its share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import orjson
+
+from tuneline.datasets.checking import Surveyed, survey
+from tuneline.datasets.containers import JSONL
+from tuneline.datasets.findings import KEPT
+from tuneline.datasets.reading import dataset_error
+from tuneline.datasets.rows import EXAMPLE
+from tuneline.datasets.sources import local_path, open_source, refuse
+from tuneline.datasets.writing import new_file
+from tuneline.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PER_CLASS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """What a split wrote."""
+
+    train_uri: str
+    evaluation_uri: str
+    train: int
+    evaluation: int
+    stratified: bool
+    seed: int
+
+
+def parse_share(text: str) -> Callable[[int], int]:
+    """`200` or `10%` as a function from the number of examples to that of the evaluation set.
+
+    Raises `UsageError` for anything else.
+    """
+    try:
+        if text.endswith("%"):
+            share = float(text[:-1]) / 100
+            if 0 < share < 1:
+                return lambda n: max(1, round(n * share))
+        elif int(text) > 0:
+            number = int(text)
+            return lambda n: number
+    except ValueError:
+        pass
+    raise UsageError(
+        [Problem(where="--eval", what=f"{text!r} is no size", fix="write a number (200) or a share (10%)")]
+    )
+
+
+def split(uri: str, evaluation: str, folder: str, *, seed: int = 0, format: str | None = None) -> Split:
+    """Writes `train.jsonl` and `evaluation.jsonl` to the folder (made if local and absent).
+
+    `evaluation` is a number of examples or a share (`10%`). Examples of equal input stay together, so the number may be
+    missed by the size of one such group. Where the outputs are few classes, each gives its share. The same seed gives
+    the same split. Raises `DatasetError` where the dataset is invalid, `UsageError` where the number is too large.
+    """
+    wanted = parse_share(evaluation)
+    with open_source(uri) as source:
+        read = survey(source, form=format, kept=KEPT)
+        if read.where.is_something_else:
+            raise refuse(uri, f"this is {read.where.is_something_else}", "export the data as JSON lines in UTF-8")
+        if read.survey.findings.errors:
+            raise dataset_error(uri, read.survey.findings)
+        n = read.survey.rows.count
+        if wanted(n) >= n:
+            what = f"{wanted(n):,} of {n:,} examples leave none to train on"
+            raise UsageError([Problem(where="--eval", what=what, fix="ask for fewer")])
+        chosen, stratified = _choose(read, wanted(n), seed)
+        if local_path(folder) is not None:
+            Path(local_path(folder) or "").mkdir(parents=True, exist_ok=True)
+        paths = [f"{folder.rstrip('/')}/{name}.jsonl" for name in ("train", "evaluation")]
+        with new_file(paths[0], made_from=uri) as train, new_file(paths[1], made_from=uri) as held:
+            _write(read, chosen, train, held)
+            if source.changed():
+                raise refuse(uri, "the file changed while it was read", "try again once nothing writes to it")
+        number = int(chosen.sum())
+        read.survey.rows.close()
+    return Split(
+        train_uri=paths[0],
+        evaluation_uri=paths[1],
+        train=n - number,
+        evaluation=number,
+        stratified=stratified,
+        seed=seed,
+    )
+
+
+def _choose(read: Surveyed, wanted: int, seed: int) -> tuple[np.ndarray, bool]:
+    """A mask of the evaluation set, and whether it was drawn class by class."""
+    import numpy as np
+
+    keys = read.survey.rows.column("key")
+    _, groups = np.unique(keys, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    classes = read.survey.classes
+    stratify = bool(classes) and len(classes or ()) > 1 and len(keys) >= PER_CLASS * len(classes or ())
+    if not stratify:
+        return _draw(groups, np.arange(len(keys)), wanted, rng), False
+    labels = _labels(read)
+    # A group of equal inputs goes by its first example's class, so that contradictions stay on one side too.
+    first = np.full(groups.max() + 1, len(keys))
+    np.minimum.at(first, groups, np.arange(len(keys)))
+    labels = labels[first[groups]]
+    chosen = np.zeros(len(keys), dtype=bool)
+    kinds, numbers = np.unique(labels, return_counts=True)
+    shares = numbers * wanted / len(keys)
+    quota = np.floor(shares).astype(int)
+    for place in np.argsort(quota - shares, kind="stable")[: wanted - int(quota.sum())]:
+        quota[place] += 1
+    for kind, number in zip(kinds, quota.tolist(), strict=True):
+        members = np.flatnonzero(labels == kind)
+        chosen |= _draw(groups, members, number, rng)
+    return chosen, True
+
+
+def _draw(groups: np.ndarray, members: np.ndarray, wanted: int, rng: np.random.Generator) -> np.ndarray:
+    """Whole groups among the members, in random order, until as many examples as wanted are drawn."""
+    import numpy as np
+
+    ids, sizes = np.unique(groups[members], return_counts=True)
+    order = rng.permutation(len(ids))
+    taken, total = [], 0
+    # A group that would overshoot is passed over; later, smaller ones fill up.
+    for place in order.tolist():
+        if total + sizes[place] <= wanted:
+            taken.append(ids[place])
+            total += int(sizes[place])
+            if total == wanted:
+                break
+    mask = np.zeros(len(groups), dtype=bool)
+    mask[members] = np.isin(groups[members], taken)
+    return mask
+
+
+def _labels(read: Surveyed) -> np.ndarray:
+    """The class of each example, as a number."""
+    import numpy as np
+
+    numbers: dict[str, int] = {}
+    labels = []
+    for batch in read.survey.rows.batches():
+        for row in batch:
+            output = read.reader.example(row)[2] if int(row["kind"]) == EXAMPLE else ""
+            labels.append(numbers.setdefault(output, len(numbers)))
+    return np.array(labels)
+
+
+def _write(read: Surveyed, chosen: np.ndarray, train: BinaryIO, held: BinaryIO) -> None:
+    """Copies each example to its side: in JSON lines the bytes as they are, else the value on one line."""
+    import numpy as np
+
+    fd, base = read.source.fd, 0
+    for batch in read.survey.rows.batches():
+        side = chosen[base : base + len(batch)]
+        base += len(batch)
+        if read.where.container != JSONL:
+            for row, evaluation in zip(batch, side.tolist(), strict=True):
+                value = orjson.loads(read.reader.data(row))
+                (held if evaluation else train).write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+            continue
+        # Neighbours on one side, with nothing but a newline between them, are one copy.
+        ends = batch["offset"] + batch["length"]
+        breaks = np.flatnonzero((side[1:] != side[:-1]) | (batch["offset"][1:] != ends[:-1] + np.uint64(1))) + 1
+        for low, high in zip([0, *breaks.tolist()], [*breaks.tolist(), len(batch)], strict=True):
+            _copy(fd, int(batch["offset"][low]), int(ends[high - 1]), held if side[low] else train)
+
+
+def _copy(fd: int, start: int, end: int, file: BinaryIO) -> None:
+    at, data = start, b""
+    while at < end and (data := os.pread(fd, min(end - at, 1 << 20), at)):
+        # Within JSON a carriage return is white space: in texts it is written \\r.
+        file.write(data.replace(b"\r", b"") if b"\r" in data else data)
+        at += len(data)
+    file.write(b"\n")
+
+
+def describe(done: Split) -> dict[str, Any]:
+    """The split as JSON values."""
+    return {
+        "train": {"uri": done.train_uri, "examples": done.train},
+        "evaluation": {"uri": done.evaluation_uri, "examples": done.evaluation},
+        "stratified": done.stratified,
+        "seed": done.seed,
+    }
