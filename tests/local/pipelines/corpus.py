@@ -254,6 +254,33 @@ def linger(folder: str, name: str, seconds: float = 60.0) -> str:
     return name
 
 
+@component
+def alone(folder: str, number: int, seconds: float = 0.3) -> int:
+    """Fails to notice nothing: says so if another of its kind runs at the same time."""
+    import fcntl
+    import pathlib
+    import time
+
+    with pathlib.Path(folder, f"{number}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pathlib.Path(folder, f"{number}.beside").touch()
+        time.sleep(seconds)
+        with pathlib.Path(folder, f"{number}.done").open("a") as file:
+            file.write("done\n")
+    return number
+
+
+@dsl.pipeline
+def stormy(folder: str) -> int:
+    with dsl.ParallelFor([1, 2, 3, 4, 5, 6], parallelism=2) as number:
+        first = alone(folder=folder, number=number)
+        first.set_retry(num_retries=50, backoff_duration="0s")
+        first.set_caching_options(False)
+    return total(numbers=dsl.Collected(first.output)).output
+
+
 @dsl.pipeline
 def handled(word: str = "w", code: int = 0) -> None:
     with dsl.ExitHandler(tell(word=word)):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.local.pipelines import corpus
-from tests.local.pipelines.conftest import Service, until
+from tests.local.pipelines.conftest import ENDED, Service, until
 
 Compile = Callable[[Any], dict[str, Any]]
 
@@ -93,3 +96,42 @@ def test_a_driver_that_always_dies_is_given_up(service: Service, compile_pipelin
     assert run.state == "FAILED"
     assert "died 5 times" in run.job["error"]["message"]
     assert "KeyError: 'gcsOutputDirectory'" in run.job["error"]["message"]
+
+
+@pytest.mark.slow
+def test_random_kills_lose_and_double_nothing(service: Service, compile_pipeline: Compile, tmp_path: Path) -> None:
+    """kill -9 of whatever happens to be there, again and again: the run ends well and no task ran beside itself."""
+    name = service.submit(compile_pipeline(corpus.stormy), {"folder": str(tmp_path)})
+    folder = service.folder(name)
+    dice = random.Random(7)
+    kills = dict.fromkeys(("service", "driver", "wrapper", "task"), 0)
+    for _ in range(25):
+        time.sleep(dice.uniform(0.05, 0.5))  # any moment will do: that is the test
+        victim = dice.choice(sorted(kills))
+        if service.get(name).job["state"] in ENDED:
+            break
+        if victim == "service":
+            service.kill()
+            service.start()
+        else:
+            paths = [folder / "driver"] if victim == "driver" else [path.parent for path in running_folders(folder)]
+            for path in paths[:1]:
+                record = json.loads((path / "process.json").read_text())
+                kill(record["wrapper"]["pid"] if victim == "wrapper" else record["pid"])
+        kills[victim] += 1
+    run = service.ended(name)
+    assert run.state == "SUCCEEDED", run.job.get("error")
+    assert run.outputs == {"Output": 21}
+    assert not list(tmp_path.glob("*.beside"))
+    assert sum(kills.values()) >= 8, kills
+
+
+def running_folders(folder: Path) -> list[Path]:
+    """The process records of the tasks that run."""
+    paths = sorted(folder.glob("tasks/*/*/process.json"))
+    return [path for path in paths if Path(f"/proc/{json.loads(path.read_text())['pid']}/exe").exists()]
+
+
+def kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ log = logging.getLogger("tuneline.local.pipelines")
 
 CRASHES = 5
 """How often a driver may die without any task having gone on before its job is given up."""
+SETTLED_NS = 100_000_000
+SEEN_AT_MOST = 500
+"""Jobs whose state is kept as it was last answered: a long list of ended jobs is not read from disk each time."""
 STOOD_IN = "tuneline-served-template"
 """Label of a job whose hosted template was stood in for by ours of that name."""
 INSTALL_PREFIXES = ("PIP_", "UV_")
@@ -39,6 +43,7 @@ class PipelineJobs(PassiveBehaviour):
         self.drivers: dict[Path, Supervised] = {}
         self.crashes: dict[Path, tuple[int, int]] = {}
         """Job folder → (progress at the last crash, crashes since any progress)."""
+        self.seen: dict[Path, tuple[pipelines.Stamp, Message]] = {}
 
     # -- what the engine calls ---------------------------------------------------------------------------------
 
@@ -77,13 +82,27 @@ class PipelineJobs(PassiveBehaviour):
         folder = folder_of(service, resource.name)
         if not (folder / "job.json").exists():
             return
-        now = service.api.from_json(pipelines.read(folder), "google.cloud.aiplatform.v1beta1.PipelineJob")
-        for field, value in now.ListFields():
+        for field, value in self._seen(service, folder).ListFields():
             resource.ClearField(field.name)
             if field.message_type is None:
                 setattr(resource, field.name, value)
             else:
                 getattr(resource, field.name).CopyFrom(value)
+
+    def _seen(self, service: Service, folder: Path) -> Message:
+        """The run's fields as a message, made again only when the run's state has changed."""
+        stamp = pipelines.stamp(folder)
+        known = self.seen.get(folder)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        message = service.api.from_json(pipelines.read(folder), "google.cloud.aiplatform.v1beta1.PipelineJob")
+        # A file that has just changed may change again within the same tick of its clock.
+        if time.time_ns() - max((changed for changed, _ in stamp), default=0) > SETTLED_NS:
+            self.seen.pop(folder, None)
+            self.seen[folder] = (stamp, message)
+            while len(self.seen) > SEEN_AT_MOST:
+                self.seen.pop(next(iter(self.seen)))
+        return message
 
     def cancel(self, service: Service, resource: Message) -> None:
         """Stop the running tasks; exit tasks still run, and the job ends CANCELLED."""

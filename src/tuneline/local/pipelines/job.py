@@ -17,6 +17,7 @@ from tuneline.local.processes import Supervised, spawn, wrapper
 
 DRIVER = "driver"
 """Folder of the driver's process below the job's; its log is `log.txt` there."""
+Stamp = tuple[tuple[int, int], ...]
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
 
@@ -37,6 +38,18 @@ def read(folder: Path) -> dict[str, Any]:
     """The fields of the PipelineJob that the run determines, as REST JSON: state, jobDetail, error and times."""
     job, tasks = state.read(folder)
     return job_fields(job_file.load(folder), job, tasks)
+
+
+def stamp(folder: Path) -> Stamp:
+    """What differs whenever `read` may: (time of the last change in ns, size) of each file of the state."""
+    found = []
+    for name in ("state.sqlite", "state.sqlite-wal"):
+        try:
+            status = (folder / name).stat()
+        except FileNotFoundError:
+            continue
+        found.append((status.st_mtime_ns, status.st_size))
+    return tuple(found)
 
 
 def has_ended(folder: Path) -> bool:
