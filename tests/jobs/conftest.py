@@ -65,6 +65,16 @@ def vertex(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalVertex]:
 
 
 @pytest.fixture
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalVertex]:
+    """A service for one test alone, and this process's own calls go there."""
+    service = LocalVertex(tmp_path / "data").start()
+    for name, value in redirect.environment(service.url, service.data).items():
+        monkeypatch.setenv(name, value)
+    yield service
+    service.stop()
+
+
+@pytest.fixture
 def here(vertex: LocalVertex, monkeypatch: pytest.MonkeyPatch) -> LocalVertex:
     """This process's own calls go to that service."""
     for name in redirect.UNSET:

@@ -19,6 +19,7 @@ from tuneline.jobs.resource_links import gcp_resources
 from tuneline.jobs.submission import Submission, settings_from_environment, submit
 from tuneline.jobs.terms import Settings
 from tuneline.jobs.waiting import Pace, wait
+from tuneline.jobs.watching import watch
 
 __all__ = [
     "Claim",
@@ -40,4 +41,5 @@ __all__ = [
     "submit",
     "vertex_tuning",
     "wait",
+    "watch",
 ]

@@ -11,7 +11,8 @@ from tuneline.google import rest
 from tuneline.jobs.engines import LABEL_FINGERPRINT, Claim, Request
 from tuneline.jobs.model import Job, JobState, parse_time
 
-_PAGE = "100"
+# More is coerced down to what the service allows: google.aip.dev/158.
+_PAGE = "1000"
 _LOOK_S = 30.0
 
 
