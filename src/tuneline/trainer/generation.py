@@ -89,12 +89,13 @@ class Generator:
                 np.asarray([s.top_p for s in settings], np.float32),
                 np.asarray([s.top_k for s in settings], np.int32),
                 np.asarray([s.seed & 0x7FFFFFFF for s in settings], np.int32),
-                new=max_new_tokens,
+                np.int32(max_new_tokens),
+                room=-(-max_new_tokens // 32) * 32,
                 sampled=any(s.temperature > 0 for s in settings),
             )
             written, ended = np.asarray(written), np.asarray(ended)
             for row, place in enumerate(places):
-                new = [int(token) for token in written[row]]
+                new = [int(token) for token in written[row][:max_new_tokens]]
                 cut = next((i for i, token in enumerate(new) if token in self.ends), len(new))
                 finish = "stop" if ended[row] else "length"
                 out[place] = Generated(tokens=tuple(new[:cut]), finish=finish)
@@ -138,7 +139,7 @@ def build_generator(
         (x, keys, values), _ = jax.lax.scan(layer, carry, scanned)
         return logits(architecture, weights, final_norm(architecture, weights, x[:, -1])), (keys, values)
 
-    @partial(jax.jit, static_argnames=("new", "sampled"))
+    @partial(jax.jit, static_argnames=("room", "sampled"))
     def run(
         weights: Weights,
         adapter: Any,
@@ -149,15 +150,16 @@ def build_generator(
         top_p: jax.Array,
         top_k: jax.Array,
         seeds: jax.Array,
+        new: jax.Array,
         *,
-        new: int,
+        room: int,
         sampled: bool,
     ) -> tuple[jax.Array, jax.Array]:
         batch, width = tokens.shape
-        shape = (architecture.layers, batch, width + new, architecture.key_value_heads, architecture.head_size)
+        shape = (architecture.layers, batch, width + room, architecture.key_value_heads, architecture.head_size)
         dtype = weights["embed"].dtype
         cache = (jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
-        slots = jnp.arange(width + new)
+        slots = jnp.arange(width + room)
         filled = slots[None, :] >= padding[:, None]
         positions = jnp.maximum(jnp.arange(width)[None, :] - padding[:, None], 0)
         mask = filled[:, None, :] & (slots[None, None, :] <= jnp.arange(width)[None, :, None])
@@ -186,7 +188,7 @@ def build_generator(
             return count + 1, scores, cache, written, ended
 
         # Places never written hold an end token, so that a row that stopped early reads as ended there.
-        written = jnp.full((batch, new), stops[0], jnp.int32)
+        written = jnp.full((batch, room), stops[0], jnp.int32)
         count = jnp.int32(0)
         _, _, _, written, ended = jax.lax.while_loop(going, one, (count, scores, cache, written, ended))
         return written, ended

@@ -63,17 +63,45 @@ def _rotate(x: jax.Array, cos: jax.Array, sin: jax.Array) -> jax.Array:
 
 
 def attention(architecture: Architecture, q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array) -> jax.Array:
-    """Grouped-query attention, softmax in fp32; q (B, T, heads, size), k, v (B, S, kv heads, size), mask (B, T, S)."""
+    """Grouped-query attention, softmax in fp32; q (B, T, heads, size), k, v (B, S, kv heads, size), mask (B, T, S).
+
+    Returns (B, T, heads * size).
+    """
     batch, length, heads, size = q.shape
-    groups = heads // k.shape[2]
-    q = q.reshape(batch, length, k.shape[2], groups, size)
+    kv_heads = k.shape[2]
+    # Heads that share a key stand below one another in one product: batched products of matrices, not of vectors.
+    q = q.reshape(batch, length, kv_heads, -1, size).transpose(0, 2, 3, 1, 4).reshape(batch, kv_heads, -1, size)
+    k, v = k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)
     scale = architecture.attention_scale or size**-0.5
-    scores = jnp.einsum("btkgh,bskh->bkgts", q, k, preferred_element_type=jnp.float32) * scale
+    scores = jnp.einsum("bktd,bksd->bkts", q * scale, k, preferred_element_type=jnp.float32)
     if architecture.attention_softcap:
         scores = architecture.attention_softcap * jnp.tanh(scores / architecture.attention_softcap)
-    scores = jnp.where(mask[:, None, None], scores, NEVER)
-    weights = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
-    return jnp.einsum("bkgts,bskh->btkgh", weights, v).reshape(batch, length, heads * size)
+    bias = jnp.where(mask, 0.0, NEVER)
+    scores = scores.reshape(batch, kv_heads, -1, length, k.shape[2]) + bias[:, None, None]
+    scores = jnp.exp(scores - jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True)))
+    total = scores.sum(axis=-1, keepdims=True)
+    weights = scores.astype(v.dtype).reshape(batch, kv_heads, -1, k.shape[2])
+    out = jnp.einsum("bkts,bksd->bktd", weights, v).reshape(batch, kv_heads, -1, length, size) / total.astype(v.dtype)
+    return out.transpose(0, 3, 1, 2, 4).reshape(batch, length, heads * size)
+
+
+def causal_attention(
+    architecture: Architecture, q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array
+) -> jax.Array:
+    """The same over whole rows (T = S), in blocks of queries, each of which looks no further than its own end."""
+    length = q.shape[1]
+    size = max(128, -(-length // 4))
+    blocks = [
+        attention(
+            architecture,
+            q[:, at : at + size],
+            k[:, : at + size],
+            v[:, : at + size],
+            mask[:, at : at + size, : at + size],
+        )
+        for at in range(0, length, size)
+    ]
+    return jnp.concatenate(blocks, axis=1)
 
 
 def block(
@@ -147,7 +175,7 @@ def hidden(
 
         def attend(q: jax.Array, k: jax.Array, v: jax.Array, state: None) -> tuple[jax.Array, None]:
             seen = mask if window is None else mask & ((window == 0) | (distance < window))
-            return attention(architecture, q, k, v, seen), state
+            return causal_attention(architecture, q, k, v, seen), state
 
         local = None if window is None else window > 0
         return block(architecture, x, layer_weights, layer_adapter, scale, tables, local, attend, None)
