@@ -85,3 +85,27 @@ def test_a_bad_bucket_name_is_refused(name: str | None) -> None:
 def test_a_good_bucket_name_is_taken(name: str) -> None:
     """Names within the rules pass."""
     assert check_bucket(name) == name
+
+
+def test_access_lists_are_kept(bucket: gcs.Bucket) -> None:
+    """Entries of buckets, objects and defaults come back; refused where uniform access is on, as Cloud Storage does."""
+    blob = bucket.blob("listed")
+    blob.upload_from_string("x")
+    blob.make_public()
+    assert {"entity": "allUsers", "role": "READER"} in [
+        {"entity": entry["entity"], "role": entry["role"]} for entry in blob.acl
+    ]
+    blob.acl.reload()
+    assert blob.acl.has_entity("allUsers")
+    blob.make_private()
+    blob.acl.reload()
+    assert "READER" not in blob.acl.all().get_roles()
+    bucket.acl.user("a@example.com").grant_owner()
+    bucket.acl.save()
+    bucket.acl.reload()
+    assert bucket.acl.user("a@example.com").get_roles() == {"OWNER"}
+    bucket.default_object_acl.reload()
+    bucket.iam_configuration.uniform_bucket_level_access_enabled = True
+    bucket.patch()
+    with pytest.raises(exceptions.BadRequest, match="uniform"):
+        bucket.acl.reload(client=bucket.client)

@@ -81,6 +81,17 @@ def test_a_stream_of_unknown_length_ends_with_a_question(service: Service) -> No
     assert send(uri, b"", 0, 262144).json()["size"] == "262144"
 
 
+def test_a_body_with_an_open_range_is_the_rest(service: Service) -> None:
+    """`bytes 0-*/*`, as Node's client sends a stream: the end of the body ends the upload."""
+    uri = begin(service, "open")
+    answer = requests.put(uri, data=iter([b"a" * 1000, b"b"]), headers={"Content-Range": "bytes 0-*/*"}, timeout=30)
+    assert (answer.status_code, answer.json()["size"]) == (200, "1001")
+    uri = begin(service, "open too")
+    assert send(uri, b"a" * 262144, 0, "*").status_code == 308
+    answer = requests.put(uri, data=iter([b"b"]), headers={"Content-Range": "bytes 262144-*/262145"}, timeout=30)
+    assert answer.json()["size"] == "262145"
+
+
 def test_an_empty_resumable_upload_is_an_object(service: Service) -> None:
     """`bytes */0` makes an object of no bytes."""
     uri = begin(service, "none")

@@ -12,7 +12,7 @@ from tuneline.local.storage.errors import Refusal, invalid, no_bucket
 from tuneline.local.storage.exchange import Request, Response, json_response
 from tuneline.local.storage.index import Transaction
 from tuneline.local.storage.names import check_bucket
-from tuneline.local.storage.store import Resource, Store, etag, loaded, timestamp
+from tuneline.local.storage.store import Resource, Store, etag, loaded, save_bucket, timestamp
 
 STAGING = "tuneline-local"
 """The bucket that is there from the start."""
@@ -94,11 +94,7 @@ async def change(store: Store, request: Request, name: str) -> Response:
                 fresh.pop(key, None)
             else:
                 fresh[key] = value
-        fresh["metageneration"] = str(int(resource["metageneration"]) + 1)
-        fresh["updated"] = timestamp(tx.tick())
-        fresh["etag"] = etag(name, fresh["metageneration"])
-        tx.execute("UPDATE buckets SET resource = ? WHERE name = ?", json.dumps(fresh), name)
-        return fresh
+        return save_bucket(tx, fresh)
 
     return json_response(await store.index.write(step))
 

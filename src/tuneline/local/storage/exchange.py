@@ -114,7 +114,8 @@ def json_response(value: object, *, status: int = 200, headers: Headers | None =
 
 
 def xml_response(text: str, *, headers: Headers | None = None) -> Response:
-    return Response(headers=[("content-type", "application/xml; charset=UTF-8"), *(headers or [])], body=text.encode())
+    """An XML document; `text/xml`, since Node's client reads text only by that kind of type."""
+    return Response(headers=[("content-type", "text/xml; charset=UTF-8"), *(headers or [])], body=text.encode())
 
 
 def parse_query(raw: str) -> dict[str, list[str]]:

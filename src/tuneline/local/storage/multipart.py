@@ -34,7 +34,7 @@ async def start(store: Store, request: Request, bucket: str, name: str, said: Re
     check_object(name)
     await request.read()
     store.bucket(bucket)
-    upload = uuid.uuid4().hex
+    upload = f"mpu-{uuid.uuid4().hex}"  # Node's client reads an id that looks like a number as one
 
     def step(tx: Transaction) -> None:
         statement = "INSERT INTO multiparts (id, bucket, name, request, created) VALUES (?, ?, ?, ?, ?)"

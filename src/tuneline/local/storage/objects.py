@@ -10,7 +10,18 @@ from tuneline.local.storage.errors import Refusal, no_object
 from tuneline.local.storage.exchange import Request, Response, json_response
 from tuneline.local.storage.index import Transaction
 from tuneline.local.storage.names import check_object
-from tuneline.local.storage.store import EDITABLE, Resource, Store, current, edited, insert, loaded, replace, retire
+from tuneline.local.storage.store import (
+    EDITABLE,
+    Resource,
+    Store,
+    bucket_of,
+    current,
+    edited,
+    insert,
+    loaded,
+    replace,
+    retire,
+)
 
 MAX_SOURCES = 32
 """Objects that one compose may join."""
@@ -48,7 +59,7 @@ async def delete(
     def step(tx: Transaction) -> None:
         row = current(tx, bucket, name, generation)
         wanted.check(loaded(row))
-        retire(tx, _bucket(tx, bucket), row, forever=generation is not None)
+        retire(tx, bucket_of(tx, bucket), row, forever=generation is not None)
 
     await store.index.write(step)
     return Response(status=204)
@@ -88,7 +99,7 @@ async def move(store: Store, request: Request, bucket: str, source: str, target:
             raise Refusal(409, f"gs://{bucket}/{source} was replaced while it was being moved: try again.")
         fresh = loaded(row)
         source_conditions.check(fresh)
-        retire(tx, _bucket(tx, bucket), row)
+        retire(tx, bucket_of(tx, bucket), row)
         told = {key: fresh[key] for key in EDITABLE if key in fresh}
         return insert(tx, bucket, target, told, body, conditions, **_count(fresh))
 
@@ -152,9 +163,3 @@ async def _second(
 
 def _count(resource: Resource) -> dict[str, Any]:
     return {"componentCount": resource["componentCount"]} if "componentCount" in resource else {}
-
-
-def _bucket(tx: Transaction, name: str) -> Resource:
-    row = tx.one("SELECT resource FROM buckets WHERE name = ?", name)
-    assert row is not None  # an object's row was found in this transaction
-    return loaded(row)

@@ -11,7 +11,7 @@ from typing import Any
 from tuneline.local.resources.errors import ApiError
 from tuneline.local.resources.faults import Dropped, Faults
 from tuneline.local.resources.projects import number_of
-from tuneline.local.storage import batch, buckets, downloads, listing, objects, uploads, xml
+from tuneline.local.storage import acls, batch, buckets, downloads, listing, objects, uploads, xml
 from tuneline.local.storage.asgi import Receive, Scope, Send, drain, request_of, send_response
 from tuneline.local.storage.conditions import of_query
 from tuneline.local.storage.errors import NotModified, Refusal
@@ -172,6 +172,10 @@ class Storage:
                 home = store.bucket(bucket)
                 layout = {key: home[key] for key in ("location", "locationType")}
                 return json_response({"kind": "storage#storageLayout", "bucket": bucket, **layout})
+            case _, "b", bucket, ("acl" | "defaultObjectAcl") as field, *entity if len(entity) < 2:
+                return await acls.answer(store, request, bucket, "", field, "".join(entity))
+            case _, "b", bucket, "o", name, "acl", *entity if len(entity) < 2:
+                return await acls.answer(store, request, bucket, name, "acl", "".join(entity))
             case "GET", "b", bucket, "o":
                 await request.calling("storage.objects.list", f"gs://{bucket}", write=False)
                 return self._list(request, bucket)

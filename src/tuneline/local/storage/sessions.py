@@ -23,7 +23,7 @@ from tuneline.local.storage.names import check_object
 from tuneline.local.storage.store import Resource, Store, insert
 from tuneline.local.storage.uploads import check_sums, described
 
-_RANGE = re.compile(r"bytes (?:(\d+)-(?:\d+|\*)|\*)/(\d+|\*)")
+_RANGE = re.compile(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)")
 _OPEN = 64
 """Sessions whose file and hashes are kept at hand; older ones are read again when they go on."""
 
@@ -82,7 +82,7 @@ class Sessions:
         """A chunk, the whole body, or the question how far the upload is."""
         row = self._row(session_id)
         await request.calling("storage.objects.insert", f"gs://{row['bucket']}/{row['name']}")
-        start, total = _content_range(request.headers.get("content-range", ""))
+        start, total, last = _content_range(request.headers.get("content-range", ""))
         if row["result"] is not None:
             async for _ in request.body:  # sent again, since our answer was lost
                 pass
@@ -94,7 +94,7 @@ class Sessions:
         async with session.lock:
             self._still_mine(session, me)
             await session.draft.settle()
-            if not request.headers.get("content-range"):
+            if last and total is None:
                 total = session.draft.size
             if total is not None and session.draft.size > total:
                 raise invalid(f"The upload has {session.draft.size} bytes where Content-Range said {total} in all.")
@@ -221,11 +221,12 @@ class Sessions:
             raise Refusal(503, "A newer request goes on with this upload, or it was cancelled.")
 
 
-def _content_range(header: str) -> tuple[int | None, int | None]:
-    """Where the chunk begins (None: only a question) and the size of the whole (None: not known yet)."""
+def _content_range(header: str) -> tuple[int | None, int | None, bool]:
+    """Where the chunk begins (None: only a question), the size of the whole (None: not known), and whether it is the
+    last: a body without a range, or with an open one (`bytes 0-*/*`), is all the rest."""
     if not header:
-        return 0, None
+        return 0, None, True
     match = _RANGE.fullmatch(header.strip())
     if match is None:
         raise invalid(f"Content-Range not understood: '{header[:80]}'. Expected 'bytes 0-99/*' or 'bytes */*'.")
-    return int(match[1]) if match[1] else None, int(match[2]) if match[2] != "*" else None
+    return int(match[1]) if match[1] else None, int(match[3]) if match[3] != "*" else None, match[2] == "*"

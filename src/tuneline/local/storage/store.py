@@ -116,16 +116,13 @@ def insert(
     tx: Transaction, bucket: str, name: str, said: Mapping[str, Any], body: Body, conditions: Conditions, **own: Any
 ) -> Resource:
     """The step of `Store.insert` within a transaction; `own` are fields that the store adds."""
-    home = tx.one("SELECT resource FROM buckets WHERE name = ?", bucket)
-    if home is None:
-        raise no_bucket(bucket)
-    bucket_resource = loaded(home)
+    home = bucket_of(tx, bucket)
     current = tx.one(*_query_of(bucket, name, None))
     conditions.check(loaded(current) if current else None)
     if current is not None:
-        retire(tx, bucket_resource, current)
+        retire(tx, home, current)
     generation = tx.tick()
-    resource = _resource(bucket_resource, name, said, body, generation) | own
+    resource = _resource(home, name, said, body, generation) | own
     statement = "INSERT INTO objects (bucket, name, generation, live, blob, resource) VALUES (?, ?, ?, 1, ?, ?)"
     tx.execute(statement, bucket, name, generation, body.blob, json.dumps(resource))
     return resource
@@ -166,6 +163,24 @@ def replace(tx: Transaction, row: sqlite3.Row, resource: Resource) -> Resource:
     resource["etag"] = etag(generation, resource["metageneration"])
     statement = "UPDATE objects SET resource = ? WHERE bucket = ? AND name = ? AND generation = ?"
     tx.execute(statement, json.dumps(resource), row["bucket"], row["name"], generation)
+    return resource
+
+
+def bucket_of(tx: Transaction, name: str) -> Resource:
+    """`Store.bucket` within a transaction."""
+    row = tx.one("SELECT resource FROM buckets WHERE name = ?", name)
+    if row is None:
+        raise no_bucket(name)
+    return loaded(row)
+
+
+def save_bucket(tx: Transaction, resource: Resource) -> Resource:
+    """Writes a bucket's changed resource: one metageneration more."""
+    name = resource["name"]
+    resource["metageneration"] = str(int(resource["metageneration"]) + 1)
+    resource["updated"] = timestamp(tx.tick())
+    resource["etag"] = etag(name, resource["metageneration"])
+    tx.execute("UPDATE buckets SET resource = ? WHERE name = ?", json.dumps(resource), name)
     return resource
 
 
