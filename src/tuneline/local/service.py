@@ -34,6 +34,7 @@ from tuneline.local.wire.rest import Rest, add_mixins
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "USER", "LOGNAME", "XDG_CACHE_HOME")
 """What a child process has from the service's own environment: enough to start, and no secret."""
 IDLE_LOOK_S = 1.0
+SLOTS = max(2, os.cpu_count() or 1)
 
 log = logging.getLogger("tuneline.local")
 
@@ -52,6 +53,8 @@ class LocalService:
         self.api = load()
         self.clock = Clock()
         self.faults = Faults()
+        self.slots = asyncio.Semaphore(SLOTS)
+        """Trainers that run at a time; other jobs stay PENDING."""
         self.stand_ins: dict[str, str] = {}
         """What trains in place of what, by job name: shown by `tuneline local status`."""
         self._held: dict[str, str] = {}

@@ -123,9 +123,16 @@ def source_of(service: Any, name: str) -> Source:
 def _deployed(service: Any, endpoint: Any) -> Source:
     if not endpoint.deployed_models:
         raise ApiError("FAILED_PRECONDITION", f"Endpoint '{endpoint.name}' has no deployed model.")
+    own = service.store.private(endpoint.name)
+    if "adapter" in own:
+        # An endpoint that a tuning job made for one of its checkpoints.
+        return Source(base=own["base"], adapter=own["adapter"])
     shares = dict(endpoint.traffic_split)
     chosen = max(endpoint.deployed_models, key=lambda each: shares.get(each.id, 0))
     version = resolve(service, f"{chosen.model}@{chosen.model_version_id}")
+    own = service.store.private(version.name)
+    if "adapter" in own:
+        return Source(base=own["base"], adapter=own["adapter"])
     variables = {each.name: each.value for each in version.container_spec.env}
     if not version.artifact_uri or BASE_VARIABLE not in variables:
         raise ApiError(
