@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -208,3 +210,58 @@ def test_no_name_leads_out_of_the_data_folder(service: Service) -> None:
     assert outside == []
     files = [path for path in (service.data / "objects" / "blobs").rglob("*") if path.is_file()]
     assert len(files) == len(names)
+
+
+def test_signed_urls_of_version_2_are_checked_for_time(bucket: gcs.Bucket, signer: service_account.Credentials) -> None:
+    """The kind that the client makes by default passes, and is refused when it has expired."""
+    blob = bucket.blob("v2")
+    blob.upload_from_string("x")
+    endpoint = bucket.client._connection.API_BASE_URL
+    url = blob.generate_signed_url(expiration=600, credentials=signer, api_access_endpoint=endpoint)
+    assert requests.get(url, timeout=30).content == b"x"
+    late = re.sub(r"Expires=\d+", "Expires=1000000000", url)
+    assert "<Code>ExpiredToken</Code>" in requests.get(late, timeout=30).text
+    assert requests.get(re.sub(r"Signature=[^&]+", "Signature=", url), timeout=30).status_code == 400
+
+
+def test_a_form_with_a_policy_uploads(
+    client: gcs.Client, bucket: gcs.Bucket, signer: service_account.Credentials
+) -> None:
+    """`generate_signed_post_policy_v4`: fields that the policy names pass, others and too large files do not."""
+    made = client.generate_signed_post_policy_v4(
+        bucket.name,
+        "by form/${filename}",
+        expiration=datetime.timedelta(minutes=5),
+        conditions=[["content-length-range", 1, 1000], ["starts-with", "$x-goog-meta-who", "me"]],
+        fields={"success_action_status": "201"},
+        credentials=signer,
+    )
+    url = f"{client._connection.API_BASE_URL}/{bucket.name}/"
+
+    def post(content: bytes, **more: str) -> requests.Response:
+        fields = {**made["fields"], "x-goog-meta-who": "me too", **more}
+        return requests.post(url, data=fields, files={"file": ("name.txt", content, "text/plain")}, timeout=30)
+
+    answer = post(b"from a form")
+    assert answer.status_code == 201, answer.text
+    read = bucket.get_blob("by form/name.txt")
+    assert (read.download_as_bytes(), read.content_type, read.metadata) == (
+        b"from a form",
+        "text/plain",
+        {"who": "me too"},
+    )
+    assert "<Code>EntityTooLarge</Code>" in post(bytes(1001)).text
+    assert "<Code>EntityTooSmall</Code>" in post(b"").text
+    assert "<Code>AccessDenied</Code>" in post(b"x", key="elsewhere").text
+    assert "<Code>AccessDenied</Code>" in post(b"x", **{"x-goog-meta-who": "you"}).text
+    assert "<Code>AccessDenied</Code>" in post(b"x", **{"cache-control": "no-store"}).text
+    assert "<Code>InvalidPolicyDocument</Code>" in post(b"x", policy="nonsense").text
+    old = base64.b64encode(b'{"expiration": "2020-01-01T00:00:00Z", "conditions": []}').decode()
+    assert "<Code>ExpiredToken</Code>" in post(b"x", policy=old).text
+
+
+def test_keys_supplied_by_customers_are_refused_by_name(bucket: gcs.Bucket) -> None:
+    """Nothing is stored in the clear that was meant to be encrypted."""
+    with pytest.raises(Exception, match="does not encrypt"):
+        bucket.blob("secret", encryption_key=bytes(32)).upload_from_string("x", retry=None)
+    assert bucket.get_blob("secret") is None

@@ -132,6 +132,8 @@ class Storage:
     def _route(self, request: Request) -> tuple[bool, Callable[[], Awaitable[Response]]]:
         """Whether the XML API is called, and what answers."""
         path = request.segments
+        if "x-goog-encryption-key" in request.headers:
+            raise Refusal(501, "The local Cloud Storage does not encrypt with keys that customers supply.")
         if path[0] == "batch":
             return False, partial(batch.answer, request, self._answer)
         if path[0] == "resumable":

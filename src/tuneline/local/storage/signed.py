@@ -1,4 +1,4 @@
-"""Signed URLs, version 4: checked for their form and their time.
+"""Signed URLs, of version 4 and of version 2: checked for their form and their time.
 
 https://cloud.google.com/storage/docs/authentication/signatures. The signature itself cannot be verified here: the
 public key of the account that signed is with Google.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import time
 
 from tuneline.local.storage.errors import Refusal
 from tuneline.local.storage.exchange import Request
@@ -21,6 +22,9 @@ _SKEW = datetime.timedelta(minutes=15)
 
 def check(request: Request) -> None:
     """Lets a request pass that is not signed in its URL, or signed in good form and not expired."""
+    if "GoogleAccessId" in request.query:
+        _check_version_2(request)
+        return
     given = {key.lower(): values[0] for key, values in request.query.items() if key.lower().startswith("x-goog-")}
     if "x-goog-signature" not in given and "x-goog-algorithm" not in given:
         return
@@ -58,6 +62,17 @@ def check(request: Request) -> None:
             400,
             f"The provided token has expired: request signature expired at {ends.isoformat()}.",
             code="ExpiredToken",
+        )
+
+
+def _check_version_2(request: Request) -> None:
+    """The older kind, which the Python client still makes where no version is said."""
+    expires, signature = request.first("Expires"), request.first("Signature")
+    if not expires.isdecimal() or not signature:
+        raise _malformed("a URL of version 2 needs Expires, in seconds since 1970, and Signature")
+    if time.time() > int(expires):
+        raise Refusal(
+            400, f"The provided token has expired: request signature expired at {expires}.", code="ExpiredToken"
         )
 
 

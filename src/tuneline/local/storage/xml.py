@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from tuneline.local.storage import downloads, multipart, objects, signed
+from tuneline.local.storage import downloads, forms, multipart, objects, signed
 from tuneline.local.storage.conditions import of_headers
 from tuneline.local.storage.errors import Refusal, invalid
 from tuneline.local.storage.exchange import Request, Response, decode, xml_response
@@ -90,6 +90,8 @@ async def _bucket(store: Store, request: Request, bucket: str) -> Response:
     if request.method == "HEAD":
         store.bucket(bucket)
         return Response()
+    if request.method == "POST":
+        return await forms.receive(store, request, bucket)
     if request.method != "GET":
         raise Refusal(405, "Buckets are made, changed and deleted by the JSON API here.")
     if "uploads" in request.query:
