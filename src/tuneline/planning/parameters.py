@@ -113,8 +113,10 @@ def _decode_str(value: object) -> str:
 def _decode_int(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]+\s*", value):
         return int(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
     raise ValueError("a whole number is expected")
 
 
@@ -122,7 +124,7 @@ def _decode_float(value: object) -> float:
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
         if math.isfinite(number):
             return number

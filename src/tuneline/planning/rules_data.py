@@ -70,8 +70,8 @@ def format_of_the_family(context: Context) -> Findings:
     model = context.model
     for which, name in SETS:
         found = context.data(which) or {}
-        form = found.get("format")
-        if found.get("error") or not form or not found.get("examples") or found.get("container") == "broken":
+        form = found.get("format") or "unknown"
+        if found.get("error") or not found.get("examples") or found.get("container") == "broken":
             continue  # nothing there to have a format
         wanted = _wanted(context)
         accepted = _OPEN if model is not None and model.kind != "bison" and not context.is_chat else (wanted,)

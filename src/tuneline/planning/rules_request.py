@@ -33,7 +33,7 @@ def unknown_parameter(context: Context) -> Findings:
             continue
         near = meant(name, known)
         fix = f"did you mean `{near}`?" if near else "known: " + ", ".join(known)
-        yield Problem(where=name, what=f"{context.template} has no parameter `{name}`", fix=fix)
+        yield Problem(where=name or "parameters", what=f"{context.template} has no parameter `{name}`", fix=fix)
 
 
 @rule("request")
