@@ -217,7 +217,8 @@ def test_signed_urls_of_version_2_are_checked_for_time(bucket: gcs.Bucket, signe
     blob = bucket.blob("v2")
     blob.upload_from_string("x")
     endpoint = bucket.client._connection.API_BASE_URL
-    url = blob.generate_signed_url(expiration=600, credentials=signer, api_access_endpoint=endpoint)
+    ends = datetime.timedelta(minutes=10)
+    url = blob.generate_signed_url(expiration=ends, credentials=signer, api_access_endpoint=endpoint)
     assert requests.get(url, timeout=30).content == b"x"
     late = re.sub(r"Expires=\d+", "Expires=1000000000", url)
     assert "<Code>ExpiredToken</Code>" in requests.get(late, timeout=30).text

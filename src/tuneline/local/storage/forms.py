@@ -31,7 +31,7 @@ _SAID = {
     "content-encoding": "contentEncoding",
     "x-goog-custom-time": "customTime",
 }
-_FREE = ("x-goog-signature", "file", "policy")
+_FREE = {"x-goog-signature", "file", "policy", "bucket"}
 """Fields that no condition needs to name."""
 
 
@@ -94,15 +94,15 @@ def _check(fields: dict[str, str]) -> tuple[int, int | None]:
         named.add(field)
         given = fields.get(field, "")
         if not (given == value if how == "eq" else given.startswith(value)):
-            raise Refusal(
-                403, f"The policy does not allow {field}='{given[:80]}' ({how} '{value}').", code="AccessDenied"
-            )
-    loose = [
-        field for field in fields if field not in named and field not in _FREE and not field.startswith("x-ignore-")
-    ]
-    if set(loose) - {"bucket"}:
-        raise Refusal(403, f"The policy does not name these fields: {', '.join(sorted(loose))}.", code="AccessDenied")
+            raise _denied(f"does not allow {field}='{given[:80]}' ({how} '{value}')")
+    loose = {field for field in fields if not field.startswith("x-ignore-")} - named - _FREE
+    if loose:
+        raise _denied(f"does not name these fields: {', '.join(sorted(loose))}")
     return least, most
+
+
+def _denied(what: str) -> Refusal:
+    return Refusal(403, f"The policy {what}.", code="AccessDenied")
 
 
 def _condition(given: Any) -> tuple[str, str, str]:
