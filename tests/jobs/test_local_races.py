@@ -78,7 +78,7 @@ def test_a_call_without_effect_is_taken_over_after_its_patience(
     submission = submit(pipe, 3 if "status" in fault else 4)
     took = time.monotonic() - began
     # The storage's Date has whole seconds, so an age may read a second short.
-    assert SETTINGS.patience_s - 0.5 < took < SETTINGS.patience_s + 3
+    assert SETTINGS.patience_s - 0.5 < took < SETTINGS.patience_s + 10
     assert live(submission.fingerprint) == [submission.name]
     jobs.engine("custom_training").cancel(submission.name)
 
@@ -91,7 +91,7 @@ def test_a_definite_refusal_is_told_at_once(here: LocalVertex, pipe: Path) -> No
         submit(pipe, 5)
     submission = submit(pipe, 5)
     assert submission.attempt == 2
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SETTINGS.patience_s
     jobs.engine("custom_training").cancel(submission.name)
 
 
@@ -105,7 +105,7 @@ def test_a_rate_limit_is_tried_again(here: LocalVertex, pipe: Path) -> None:
 
 def test_an_effect_that_lands_late_leaves_one_job(here: LocalVertex, pipe: Path, live: Live) -> None:
     """The first call lands after the second was sent: the extra job is cancelled while the other is waited for."""
-    late_s = SETTINGS.patience_s + 2.5
+    late_s = SETTINGS.patience_s + 4
     here.fault("CreateCustomJob", delay=late_s)
     began = time.monotonic()
     submission = submit(pipe, 7)
@@ -130,12 +130,12 @@ def test_an_effect_that_lands_late_leaves_one_job(here: LocalVertex, pipe: Path,
 
 def test_a_process_stopped_for_longer_than_patience_adopts(submitters: Submitters, live: Live) -> None:
     """SIGSTOP just before the create call, for longer than 2T + W: when it goes on, one job is left, named by both."""
-    first = submitters.start(8, signal="STOP", before="Send", deadline_s=1.0)
+    first = submitters.start(8, signal="STOP", before="Send", deadline_s=3.0)
     until = time.monotonic() + 30
     while not _is_stopped(first.pid):
         assert time.monotonic() < until
         time.sleep(0.02)  # a stopped child is told by waitpid alone, which subprocess has taken
-    second = submitters.end(submitters.start(8, deadline_s=1.0))
+    second = submitters.end(submitters.start(8, deadline_s=3.0))
     os.kill(first.pid, signal.SIGCONT)
     said = submitters.end(first)
     assert said["name"] == second["name"]
