@@ -163,6 +163,14 @@ def test_no_price_is_given_that_no_source_gives() -> None:
     assert {m.price.source.kind for m in shipped.models.values() if m.price} == {"second-hand"}
 
 
+def test_what_the_trainer_is_said_to_load_is_what_it_loads() -> None:
+    from tuneline.trainer.architecture import FAMILIES
+
+    said = {model.name: model.trainer for model in catalog.models() if model.architecture}
+    assert said == {model.name: model.architecture in FAMILIES for model in catalog.models() if model.architecture}
+    assert {model.kind for model in catalog.models() if not model.architecture} == {"bison", "gemini"}
+
+
 def test_every_replacement_is_in_the_catalogue() -> None:
     for model in catalog.models():
         assert not model.replacement or catalog.find_model(model.replacement), model.name

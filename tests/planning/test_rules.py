@@ -76,7 +76,11 @@ REQUESTS: dict[str, list[tuple[dict[str, Any], dict[str, Any], str]]] = {
         ({"base_model_uri": None, "large_model_reference": "qwen3-8b"}, {}, "base_model_uri"),
     ],
     "trainer-loads-it": [
-        ({"base_model_uri": None, "large_model_reference": "gemma-3-1b-it"}, {}, "large_model_reference")
+        (
+            {"base_model_uri": None, "large_model_reference": "llama-4-scout-17b-16e-instruct"},
+            {},
+            "large_model_reference",
+        )
     ],
     "template-of-the-model": [
         ({"large_model_reference": "gemini-2.5-flash"}, {}, "large_model_reference"),
