@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
+import threading
 from typing import Any
 
 from tuneline import jobs
@@ -56,7 +56,8 @@ class Interrupting:
     def _signal(self) -> None:
         number = signal.Signals[f"SIG{self.options['signal']}"]
         self.options = {}
-        os.kill(os.getpid(), number)
+        # Sent to this very thread, it takes effect before the next line; sent to the process, perhaps a moment later.
+        signal.pthread_kill(threading.get_ident(), number)
 
 
 def main() -> None:
