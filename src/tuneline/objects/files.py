@@ -90,9 +90,10 @@ def list_objects(prefix_uri: str) -> Iterator[ObjectInfo]:
         prefix = os.path.join(prefix, "")  # pathlib drops the slash that says "inside this folder"
     # The URI is the user's own spelling of the prefix plus what follows it, so that file:// stays file://.
     given = prefix_uri if prefix_uri.startswith("file://") else prefix
-    folder = prefix if prefix.endswith(os.sep) else os.path.dirname(prefix)
-    found = [path for path in _walk(Path(folder or ".")) if path.startswith(prefix)]
-    for path in sorted(found, key=os.fsencode):
+    folder, _, beginning = prefix.rpartition(os.sep)
+    with _typed(prefix_uri):
+        found = sorted(_walk(folder + os.sep if os.sep in prefix else "", beginning), key=os.fsencode)
+    for path in found:
         try:
             status = os.stat(path)
         except FileNotFoundError:
@@ -100,13 +101,23 @@ def list_objects(prefix_uri: str) -> Iterator[ObjectInfo]:
         yield _info(given + path[len(prefix) :], status, "")
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    dot = os.fspath(folder) == "."
-    for base, _, names in os.walk(folder):
-        for name in names:
-            if not name.startswith(_UNFINISHED):
-                path = os.path.join(base, name)
-                yield path[2:] if dot else path
+def _walk(folder: str, beginning: str) -> Iterator[str]:
+    """Paths of the files below `folder` (`''`: the current one) that its entries `beginning...` are or hold."""
+    try:
+        with os.scandir(folder or ".") as entries:
+            # Links to folders are not followed: they may lead in a circle.
+            names = [
+                (entry.name, entry.is_dir(follow_symlinks=False))
+                for entry in entries
+                if entry.name.startswith(beginning) and not (entry.is_symlink() and entry.is_dir())
+            ]
+    except FileNotFoundError:
+        return  # a missing folder holds nothing, and one may be deleted while it is walked
+    for name, is_folder in names:
+        if is_folder:
+            yield from _walk(f"{folder}{name}{os.sep}", "")
+        elif not name.startswith(_UNFINISHED):
+            yield folder + name
 
 
 def _info(uri: str, status: os.stat_result, crc32c: str) -> ObjectInfo:
