@@ -305,3 +305,11 @@ def test_file_like_reading_and_writing_works(bucket: gcs.Bucket) -> None:
         out.writelines(f"line {number}\n" for number in range(100_000))
     with bucket.blob("lines").open("r", chunk_size=300_000) as lines:
         assert sum(1 for _ in lines) == 100_000
+
+
+def test_headers_beyond_ascii_keep_their_letters(http, bucket: gcs.Bucket) -> None:
+    """Custom metadata given as UTF-8 in a header is the same text in JSON and in the answer's header."""
+    http("PUT", f"/{bucket.name}/letters", data=b"x", headers={"x-goog-meta-colour": "grün".encode()})
+    assert bucket.get_blob("letters").metadata == {"colour": "grün"}
+    answer = http("GET", f"/{bucket.name}/letters")
+    assert answer.headers["x-goog-meta-colour"].encode("latin-1").decode() == "grün"

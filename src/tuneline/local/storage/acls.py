@@ -6,7 +6,7 @@ Cloud Storage refuses them.
 
 from __future__ import annotations
 
-import json
+import copy
 from typing import Any
 
 from tuneline.local.storage.errors import Refusal, invalid
@@ -68,7 +68,7 @@ async def answer(store: Store, request: Request, bucket: str, name: str, field: 
 
 def _entries(resource: Resource, field: str, bucket: Resource) -> list[dict[str, Any]]:
     owner = {"entity": f"project-owners-{bucket['projectNumber']}", "role": "OWNER"}
-    entries: list[dict[str, Any]] = json.loads(json.dumps(resource.get(field))) if resource.get(field) else [owner]
+    entries: list[dict[str, Any]] = copy.deepcopy(resource.get(field)) or [owner]
     return entries
 
 

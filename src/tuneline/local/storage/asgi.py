@@ -20,7 +20,10 @@ def request_of(scope: Scope, receive: Receive, faults: Faults | None) -> Request
     headers: dict[str, str] = {}
     for key, value in scope["headers"]:
         name = key.decode("latin-1").lower()
-        text = value.decode("latin-1")
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = value.decode("latin-1")
         headers[name] = f"{headers[name]},{text}" if name in headers else text
     return Request(
         method=scope["method"],

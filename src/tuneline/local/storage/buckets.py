@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
 import sqlite3
 from typing import Any
+
+import orjson
 
 from tuneline.local.storage.conditions import of_query
 from tuneline.local.storage.errors import Refusal, invalid, no_bucket
 from tuneline.local.storage.exchange import Request, Response, json_response
 from tuneline.local.storage.index import Transaction
 from tuneline.local.storage.names import check_bucket
-from tuneline.local.storage.store import Resource, Store, etag, loaded, save_bucket, timestamp
+from tuneline.local.storage.store import Resource, Store, etag, loaded, save_bucket, stored, timestamp
 
 STAGING = "tuneline-local"
 """The bucket that is there from the start."""
@@ -134,7 +135,7 @@ async def policy(store: Store, request: Request, name: str) -> Response:
                 raise Refusal(412, "The policy was changed since it was read: its etag is another.")
             fresh = {"version": 1, "bindings": [], **said}
             fresh |= {"kind": held["kind"], "resourceId": held["resourceId"], "etag": etag("policy", tx.tick())}
-            tx.execute("UPDATE buckets SET iam = ? WHERE name = ?", json.dumps(fresh), name)
+            tx.execute("UPDATE buckets SET iam = ? WHERE name = ?", stored(fresh), name)
             return fresh
 
         return json_response(await store.index.write(step))
@@ -185,7 +186,7 @@ def _create(tx: Transaction, store: Store, project: str, said: dict[str, Any]) -
         "updated": timestamp(moment),
     }
     statement = "INSERT INTO buckets (name, project, resource) VALUES (?, ?, ?)"
-    tx.execute(statement, name, number, json.dumps(resource))
+    tx.execute(statement, name, number, stored(resource))
     return resource
 
 
@@ -196,10 +197,10 @@ def _row(tx: Transaction, name: str) -> sqlite3.Row:
     return row
 
 
-def _policy(name: str, stored: str | None) -> Resource:
+def _policy(name: str, kept: str | None) -> Resource:
     policy: Resource = (
-        json.loads(stored)
-        if stored
+        orjson.loads(kept)
+        if kept
         else {"kind": "storage#policy", "version": 1, "bindings": [], "etag": "CAE="}
     )  # fmt: skip
     return policy | {"resourceId": f"projects/_/buckets/{name}"}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+
+import orjson
 
 from tuneline.local.resources.faults import Fault, Faults
 from tuneline.local.storage.errors import Refusal, invalid
@@ -98,7 +99,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     if not raw.strip():
         return {}
     try:
-        value = json.loads(raw)
+        value = orjson.loads(raw)
     except ValueError as error:
         raise Refusal(400, f"Parse Error: the body is not JSON ({error}).", reason="parseError") from error
     if not isinstance(value, dict):
@@ -107,7 +108,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def json_response(value: object, *, status: int = 200, headers: Headers | None = None) -> Response:
-    body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    body = orjson.dumps(value)
     return Response(
         status=status, headers=[("content-type", "application/json; charset=UTF-8"), *(headers or [])], body=body
     )
@@ -119,9 +120,13 @@ def xml_response(text: str, *, headers: Headers | None = None) -> Response:
 
 
 def parse_query(raw: str) -> dict[str, list[str]]:
+    """Parameters as text; refuses what is not UTF-8, and more than anyone needs."""
     query: dict[str, list[str]] = {}
-    for key, value in parse_qsl(raw, keep_blank_values=True, max_num_fields=2000):
-        query.setdefault(key, []).append(value)
+    try:
+        for key, value in parse_qsl(raw, keep_blank_values=True, max_num_fields=1000, errors="strict"):
+            query.setdefault(key, []).append(value)
+    except ValueError as error:
+        raise invalid(f"The query cannot be read: {error}.") from error
     return query
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 import re
 import sqlite3
 import time
@@ -15,12 +14,14 @@ import uuid
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+import orjson
+
 from tuneline.local.storage.conditions import Conditions
 from tuneline.local.storage.errors import Refusal, invalid
 from tuneline.local.storage.exchange import Request, Response, xml_response
 from tuneline.local.storage.index import Transaction
 from tuneline.local.storage.names import check_object
-from tuneline.local.storage.store import Resource, Store, insert, timestamp
+from tuneline.local.storage.store import Resource, Store, insert, stored, timestamp
 from tuneline.local.storage.uploads import check_sums
 
 MAX_PARTS = 10_000
@@ -38,7 +39,7 @@ async def start(store: Store, request: Request, bucket: str, name: str, said: Re
 
     def step(tx: Transaction) -> None:
         statement = "INSERT INTO multiparts (id, bucket, name, request, created) VALUES (?, ?, ?, ?, ?)"
-        tx.execute(statement, upload, bucket, name, json.dumps(said), time.time())
+        tx.execute(statement, upload, bucket, name, stored(said), time.time())
 
     await store.index.write(step)
     return xml_response(
@@ -104,7 +105,7 @@ async def complete(store: Store, request: Request, bucket: str, name: str, condi
         if tx.one("SELECT 1 FROM multiparts WHERE id = ?", upload) is None:
             raise _no_upload(upload)
         _end(tx, upload)
-        return insert(tx, bucket, name, json.loads(row["request"]), body, conditions)
+        return insert(tx, bucket, name, orjson.loads(row["request"]), body, conditions)
 
     resource = await store.commit(step, body)
     return xml_response(

@@ -92,7 +92,11 @@ class Storage:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"Cloud Storage is served over HTTP, not {scope['type']}")
-        request = request_of(scope, receive, self._faults)
+        try:
+            request = request_of(scope, receive, self._faults)
+        except Refusal as refusal:
+            await send_response(_refused(refusal, False), scope["method"], send)
+            return
         try:
             response = await self._answer(request)
             await drain(request)

@@ -7,12 +7,13 @@ was received already is skipped; a session that is done answers with its object.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sqlite3
 import time
 import uuid
 from dataclasses import dataclass, field
+
+import orjson
 
 from tuneline.local.storage.bodies import Draft
 from tuneline.local.storage.conditions import Conditions, of_headers, of_query
@@ -20,7 +21,7 @@ from tuneline.local.storage.errors import Refusal, invalid
 from tuneline.local.storage.exchange import Disconnected, Request, Response, json_response
 from tuneline.local.storage.index import Transaction
 from tuneline.local.storage.names import check_object
-from tuneline.local.storage.store import Resource, Store, insert
+from tuneline.local.storage.store import Resource, Store, insert, stored
 from tuneline.local.storage.uploads import check_sums, described
 
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)")
@@ -66,11 +67,11 @@ class Sessions:
         conditions = of_headers(request) if xml else of_query(request)
         self._store.precheck(bucket, told["name"], conditions)
         session = uuid.uuid4().hex
-        stored = json.dumps({"said": told, "conditions": conditions.to_dict()})
+        asked = stored({"said": told, "conditions": conditions.to_dict()})
 
         def step(tx: Transaction) -> None:
             statement = "INSERT INTO uploads (id, bucket, name, request, received, created) VALUES (?, ?, ?, ?, 0, ?)"
-            tx.execute(statement, session, bucket, told["name"], stored, time.time())
+            tx.execute(statement, session, bucket, told["name"], asked, time.time())
 
         await self._store.index.write(step)
         kind = "" if xml else "uploadType=resumable&"
@@ -86,7 +87,7 @@ class Sessions:
         if row["result"] is not None:
             async for _ in request.body:  # sent again, since our answer was lost
                 pass
-            return json_response(json.loads(row["result"]))
+            return json_response(orjson.loads(row["result"]))
         session = await self._load(row)
         me = session.owner = object()
         if start is not None:
@@ -156,7 +157,7 @@ class Sessions:
         def step(tx: Transaction) -> Resource:
             said = {key: value for key, value in session.said.items() if key != "name"}
             resource = insert(tx, session.bucket, session.name, said, body, session.conditions)
-            tx.execute("UPDATE uploads SET result = ? WHERE id = ?", json.dumps(resource), session.id)
+            tx.execute("UPDATE uploads SET result = ? WHERE id = ?", stored(resource), session.id)
             return resource
 
         try:
@@ -182,7 +183,7 @@ class Sessions:
             if session_id in self._open:
                 return self._open[session_id]
             await self._make_room()
-            request = json.loads(row["request"])
+            request = orjson.loads(row["request"])
             draft = await self._store.bodies.run(self._store.bodies.resume, session_id, row["received"])
             self._open[session_id] = Session(
                 id=session_id,

@@ -6,13 +6,14 @@ import asyncio
 import base64
 import copy
 import datetime
-import json
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from tuneline.local.storage.bodies import Bodies, Body
 from tuneline.local.storage.conditions import Conditions
@@ -124,7 +125,7 @@ def insert(
     generation = tx.tick()
     resource = _resource(home, name, said, body, generation) | own
     statement = "INSERT INTO objects (bucket, name, generation, live, blob, resource) VALUES (?, ?, ?, 1, ?, ?)"
-    tx.execute(statement, bucket, name, generation, body.blob, json.dumps(resource))
+    tx.execute(statement, bucket, name, generation, body.blob, stored(resource))
     return resource
 
 
@@ -139,7 +140,7 @@ def retire(tx: Transaction, bucket: Resource, row: sqlite3.Row, *, forever: bool
     if bucket.get("versioning", {}).get("enabled") and not forever:
         resource["timeDeleted"] = timestamp(tx.tick())
         statement = "UPDATE objects SET live = 0, resource = ? WHERE bucket = ? AND name = ? AND generation = ?"
-        tx.execute(statement, json.dumps(resource), *key)
+        tx.execute(statement, stored(resource), *key)
         return
     tx.execute("DELETE FROM objects WHERE bucket = ? AND name = ? AND generation = ?", *key)
     tx.freed.append(row["blob"])
@@ -162,7 +163,7 @@ def replace(tx: Transaction, row: sqlite3.Row, resource: Resource) -> Resource:
     resource["updated"] = timestamp(tx.tick())
     resource["etag"] = etag(generation, resource["metageneration"])
     statement = "UPDATE objects SET resource = ? WHERE bucket = ? AND name = ? AND generation = ?"
-    tx.execute(statement, json.dumps(resource), row["bucket"], row["name"], generation)
+    tx.execute(statement, stored(resource), row["bucket"], row["name"], generation)
     return resource
 
 
@@ -180,13 +181,18 @@ def save_bucket(tx: Transaction, resource: Resource) -> Resource:
     resource["metageneration"] = str(int(resource["metageneration"]) + 1)
     resource["updated"] = timestamp(tx.tick())
     resource["etag"] = etag(name, resource["metageneration"])
-    tx.execute("UPDATE buckets SET resource = ? WHERE name = ?", json.dumps(resource), name)
+    tx.execute("UPDATE buckets SET resource = ? WHERE name = ?", stored(resource), name)
     return resource
 
 
 def loaded(row: sqlite3.Row) -> Resource:
-    resource: Resource = json.loads(row["resource"])
+    resource: Resource = orjson.loads(row["resource"])
     return resource
+
+
+def stored(value: object) -> str:
+    """A value as it stands in the index."""
+    return orjson.dumps(value).decode()
 
 
 def edited(resource: Resource, said: Mapping[str, Any], *, whole: bool = False) -> Resource:
