@@ -33,11 +33,15 @@ def until(condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
     return value
 
 
-def compiled(pipeline: base_component.BaseComponent, folder: Path) -> dict[str, Any]:
-    """The pipeline as the compiler writes it."""
+def compiled(pipeline: base_component.BaseComponent, folder: Path, *, caching: bool = False) -> dict[str, Any]:
+    """The pipeline as the compiler writes it; without caching, since tests share a service and run the same things."""
     path = folder / f"{uuid.uuid4().hex}.yaml"
     compiler.Compiler().compile(pipeline, str(path))
     loaded: dict[str, Any] = yaml.safe_load(path.read_text())
+    for component in [loaded["root"], *loaded["components"].values()]:
+        for task in component.get("dag", {}).get("tasks", {}).values():
+            if not caching:
+                task["cachingOptions"] = {}
     return loaded
 
 

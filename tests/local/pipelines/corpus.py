@@ -234,6 +234,23 @@ def counted(folder: str, word: str = "w") -> NamedTuple("Out", [("runs", int), (
 
 
 @component
+def large(length: int) -> str:
+    return "é" * length
+
+
+@component
+def not_a_number(text: str, scores: Output[Metrics]) -> float:
+    scores.log_metric("loss", float("nan"))
+    scores.log_metric("length", len(text))
+    return float("inf")
+
+
+@dsl.pipeline
+def odd_values(length: int = 300_000) -> float:
+    return not_a_number(text=large(length=length).output).outputs["Output"]
+
+
+@component
 def linger(folder: str, name: str, seconds: float = 60.0) -> str:
     """Says that it began, cleans up when it is told to stop, and counts its runs."""
     import pathlib

@@ -51,6 +51,16 @@ def test_artifacts_lie_in_cloud_storage_with_type_and_metadata(shared: Service, 
     assert run.tasks["read"]["inputs"]["data"]["artifacts"][0]["uri"] == data["uri"]
 
 
+def test_large_texts_and_odd_numbers_pass(shared: Service, compile_pipeline: Compile) -> None:
+    """A parameter longer than a command line may be, NaN and infinity arrive, and the job can still be read."""
+    run = shared.run(compile_pipeline(corpus.odd_values))
+    assert run.outputs == {"Output": "inf"}
+    assert run.tasks["not-a-number"]["outputs"]["scores"]["artifacts"][0]["metadata"] == {
+        "loss": "nan",
+        "length": 300000,
+    }
+
+
 def test_a_failure_tells_the_real_error_everywhere(shared: Service, compile_pipeline: Compile) -> None:
     """The component's own words, all lines of them, are in the task, in the job and in the exit task's status."""
     run = shared.run(compile_pipeline(corpus.handled), {"word": "this"})

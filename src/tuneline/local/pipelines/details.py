@@ -11,6 +11,7 @@ from typing import Any
 
 from tuneline.local.pipelines.failures import CANCELLED, FAILED_PRECONDITION
 from tuneline.local.pipelines.state import Job, Task
+from tuneline.local.pipelines.values import finite
 
 EXECUTION_STATE = {
     "PENDING": "NEW",
@@ -21,6 +22,7 @@ EXECUTION_STATE = {
     "FAILED": "FAILED",
     "CANCELLED": "CANCELLED",
 }
+SCHEMA_TITLE = {"container": "system.ContainerExecution", "importer": "system.ImporterExecution"}
 
 
 def job_fields(body: Mapping[str, Any], job: Job, tasks: list[Task]) -> dict[str, Any]:
@@ -74,9 +76,9 @@ def _execution(task: Task, parent: str) -> dict[str, Any]:
         "name": f"{parent}/metadataStores/default/executions/{task.id}",
         "displayName": task.key,
         "state": EXECUTION_STATE[task.state],
-        "schemaTitle": "system.ContainerExecution" if task.kind == "container" else "system.DagExecution",
+        "schemaTitle": SCHEMA_TITLE.get(task.kind, "system.DagExecution"),
         "schemaVersion": "0.0.1",
-        "metadata": metadata,
+        "metadata": finite(metadata),
         "createTime": task.created,
         "updateTime": task.history[-1]["time"],
     }
@@ -99,7 +101,7 @@ def _artifact(name: str, artifact: Mapping[str, Any], parent: str) -> dict[str, 
         "state": "LIVE",
         "schemaTitle": kind.get("schemaTitle", "system.Artifact"),
         "schemaVersion": kind.get("schemaVersion", "0.0.1"),
-        "metadata": artifact.get("metadata", {}),
+        "metadata": finite(artifact.get("metadata", {})),
     }
 
 

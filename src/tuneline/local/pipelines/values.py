@@ -7,6 +7,7 @@ without a fraction is an integer too, which is how protobuf's own JSON writes it
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -22,6 +23,8 @@ def typed(value: Value, kind: str) -> Value:
 
     Text that spells the value is taken too, as it comes out of text templates and `OutputPath` files.
     """
+    if value is None:
+        raise ValueError(f"null is no {kind}")
     if kind == "STRING":
         return value if isinstance(value, str) else json.dumps(integral(value))
     if kind in ("LIST", "STRUCT", "TASK_FINAL_STATUS", "TASK_CONFIG"):
@@ -38,7 +41,7 @@ def typed(value: Value, kind: str) -> Value:
     elif isinstance(value, NUMBER) and not isinstance(value, bool):
         if kind == "NUMBER_DOUBLE":
             return float(value)
-        if kind == "NUMBER_INTEGER" and value == int(value):
+        if kind == "NUMBER_INTEGER" and float(value).is_integer():
             return int(value)
     raise ValueError(f"{shown(value)} is no {kind}")
 
@@ -51,6 +54,17 @@ def integral(value: Value) -> Value:
         return [integral(item) for item in value]
     if isinstance(value, dict):
         return {key: integral(item) for key, item in value.items()}
+    return value
+
+
+def finite(value: Value) -> Value:
+    """The same value with NaN and the infinities as texts, which the API's JSON has no numbers for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
     return value
 
 

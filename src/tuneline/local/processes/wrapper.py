@@ -163,6 +163,9 @@ def watch(pid, lifeline, wake, stop_wishes):
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
             return status
+        while lifeline.waiting():
+            for line in lifeline.lines():
+                order(line, pid, stop_wishes)
         while stop_wishes:
             signal_group(pid, signal.SIGTERM)
             wanted = time.monotonic() + stop_wishes.pop()
@@ -179,9 +182,6 @@ def watch(pid, lifeline, wake, stop_wishes):
                 continue
             for line in lifeline.lines():
                 order(line, pid, stop_wishes)
-            while lifeline.waiting():
-                for line in lifeline.lines():
-                    order(line, pid, stop_wishes)
             if lifeline.broken:
                 kill_group(pid)
                 poller.unregister(lifeline.fd)
