@@ -62,3 +62,57 @@ def test_a_configuration_that_the_trainer_refuses_is_told_in_its_words(here: Loc
     again = jobs.submit(engine, wanted)
     assert again.attempt == submission.attempt + 1
     engine.cancel(again.name)
+
+
+def gemini(folder: str, **changes: object) -> jobs.Request:
+    """A TuningJob on sixteen examples in Gemini's form; the local service's small base stands in for the model."""
+    lines = [
+        {"contents": [{"role": role, "parts": [{"text": text}]} for role, text in (("user", one), ("model", other))]}
+        for one, other in NUMBERS[:16]
+    ]
+    uri = objects.join(folder, "gemini.jsonl")
+    objects.write_bytes(uri, "\n".join(json.dumps(line) for line in lines).encode() + b"\n")
+    return jobs.vertex_tuning.request(
+        project="tuneline-local",
+        location="us-central1",
+        display_name="numbers",
+        base_model="gemini-2.5-flash",
+        training_data_uri=uri,
+        staging="gs://tuneline-local",
+        digests={"train": "numbers"},
+        **changes,
+    )
+
+
+def test_a_tuning_job_is_made_once_and_cancelled(here: LocalVertex) -> None:
+    """The same ledger, the other collection: a lost answer is found by its labels, and the next who asks adopts."""
+    engine = jobs.engine("vertex_tuning")
+    wanted = gemini("gs://tuneline-local/c", epoch_count=50)
+    here.fault("CreateTuningJob", drop="after")
+    submission = jobs.submit(engine, wanted)
+    assert "/tuningJobs/" in submission.name
+    assert jobs.submit(engine, wanted).name == submission.name
+    assert len(here.calls("CreateTuningJob")) == 1
+    assert json.loads(jobs.gcp_resources(submission.name, "us-central1"))["resources"][0]["resourceType"] == "TuningJob"
+    engine.cancel(submission.name)
+    job = jobs.wait(engine, submission.name, deadline_s=60)
+    assert job.state is jobs.JobState.CANCELLED
+    engine.cancel(submission.name)
+    anew = jobs.submit(engine, wanted)
+    assert anew.attempt == 2
+    engine.cancel(anew.name)
+
+
+@pytest.mark.slow
+def test_a_tuning_job_ends_with_a_model_and_its_checkpoints(here: LocalVertex) -> None:
+    """What the managed service gives back is read: model, endpoint, checkpoints, and what it left out."""
+    engine = jobs.engine("vertex_tuning")
+    submission = jobs.submit(engine, gemini("gs://tuneline-local/d", epoch_count=2, adapter_size=4))
+    job = jobs.wait(engine, submission.name, deadline_s=240, submission=submission)
+    job.raise_unless_succeeded()
+    result = engine.result(job.name)
+    assert "/models/" in str(result["model"])
+    assert len(result["checkpoints"]) == 2
+    assert result["dataset"]["examples"] == 16
+    assert engine.intact(job)
+    assert jobs.submit(engine, gemini("gs://tuneline-local/d", epoch_count=2, adapter_size=4)).adopted

@@ -61,7 +61,7 @@ def request(**changes: Any) -> jobs.Request:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server that answers as the service is documented to; the local Vertex AI has no tuning jobs yet."""
+    """A server that answers what a test says, and shows what it was asked; `test_local_training` runs such jobs."""
     with serving() as held:
         monkeypatch.setenv("TUNELINE_LOCAL_URL", held.url)
         yield held
