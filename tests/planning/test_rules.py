@@ -42,6 +42,7 @@ REQUESTS: dict[str, list[tuple[dict[str, Any], dict[str, Any], str]]] = {
         ({"location": "$REGION"}, {}, "location"),
         ({"dataset_uri": "gs://${BUCKET}/train.jsonl"}, {}, "dataset_uri"),
         ({"project": "PROJECT_ID"}, {}, "project"),
+        ({"model_display_name": "MODEL_DISPLAYNAME"}, {}, "model_display_name"),
         ({"dataset_uri": "gs://bucket/train.jsonl "}, {}, "dataset_uri"),
     ],
     "project-form": [({"project": "My Project"}, {}, "project"), ({"project": "ab"}, {}, "project")],
@@ -265,6 +266,17 @@ def test_every_rule_is_broken_by_a_test_and_says_what_it_demands() -> None:
 
 def test_the_good_request_breaks_none() -> None:
     assert planning.check_request("tune-large-model", request_of(), given=set(request_of()), region="us-central1") == []
+
+
+@pytest.mark.parametrize("name", ["MY_MODEL", "[prod] model", "5 $ model", "Modell für Köln", "a/b: c"])
+def test_a_display_name_may_be_any_words(name: str) -> None:
+    assert planning.check_request("tune-large-model", request_of(model_display_name=name)) == []
+
+
+def test_a_short_project_name_will_do_on_the_local_service_alone() -> None:
+    values = request_of(project="demo")
+    assert planning.check_request("tune-large-model", values, local=True) == []
+    assert [p.where for p in planning.check_request("tune-large-model", values, local=False)] == ["project"]
 
 
 def test_all_that_is_wrong_is_told_at_once_request_and_data_together() -> None:

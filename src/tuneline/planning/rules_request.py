@@ -9,14 +9,17 @@ from tuneline.errors import Problem
 from tuneline.planning.parameters import EVALUATION_NAMES, TEMPLATES, decode
 from tuneline.planning.rules import Context, Findings, meant, rule
 
-_SHELL = re.compile(r"\$\{?\w+\}?")
+_SHELL = re.compile(r"\$\{\w+\}|\$[A-Za-z_]\w*")
 _PLACEHOLDER = re.compile(r"[A-Z]+(_[A-Z]+)+|YOUR[-_].*|<.*>|\[.*\]")
+# Any words may be a name, so only what no one means as one: the documentation's own, and what is said to be replaced.
+_PLACEHOLDER_NAME = re.compile(r"MODEL_DISPLAY_?NAME|YOUR[-_].*|<.*>")
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects: 6 to 30 characters; a number is taken too.
 _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{1,20}")
+_LOCAL_PROJECT = re.compile(r"[a-z0-9.:-]{1,63}")
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _ACCOUNT = re.compile(r"[a-zA-Z0-9._-]+@[a-z0-9.-]+\.[a-z]+")
-_NETWORK = re.compile(r"projects/[^/]+/global/networks/[a-z]([a-z0-9-]*[a-z0-9])?")
+_NETWORK = re.compile(r"projects/[^/]+/global/networks/[A-Za-z][A-Za-z0-9-]*")
 _OBJECT = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/[^*?\n]+")
 _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^*?\n]*)?")
 _HTTP = re.compile(r"https?://(?:storage\.(?:cloud\.google|googleapis)\.com)/(.+)")
@@ -81,7 +84,7 @@ def left_over_placeholder(context: Context) -> Findings:
             continue
         if _SHELL.search(value):
             yield Problem(where=name, what=f"`{value}` holds a shell variable that was not filled in", fix="fill it in")
-        elif _PLACEHOLDER.fullmatch(value):
+        elif (_PLACEHOLDER_NAME if name == "model_display_name" else _PLACEHOLDER).fullmatch(value):
             yield Problem(where=name, what=f"`{value}` is a placeholder", fix="put your own value there")
         elif value != value.strip():
             yield Problem(where=name, what=f"{value!r} begins or ends with white space", fix=f"write {value.strip()!r}")
@@ -89,9 +92,10 @@ def left_over_placeholder(context: Context) -> Findings:
 
 @rule("request")
 def project_form(context: Context) -> Findings:
-    """`project` is a project id or number."""
+    """`project` is a project id or number; on the local service any short word of an id's characters will do."""
     value = (context["project"] or "").strip()
-    if value and not _PROJECT.fullmatch(value) and not _PLACEHOLDER.fullmatch(value) and "$" not in value:
+    form = _LOCAL_PROJECT if context.local else _PROJECT
+    if value and not form.fullmatch(value) and not _PLACEHOLDER.fullmatch(value) and "$" not in value:
         yield Problem(
             where="project",
             what=f"`{value}` is no project id",
