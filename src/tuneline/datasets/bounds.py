@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tuneline.datasets import formats
 from tuneline.datasets.catalogue import ERROR
 from tuneline.datasets.findings import Findings, finding
 from tuneline.datasets.limits import Limits
@@ -15,6 +16,15 @@ TRAINING, EVALUATION = "training", "evaluation"
 def check_counts(survey: Survey, bounds: Limits, size: int, purpose: str, findings: Findings) -> None:
     """Examples, authors and bytes of the whole set."""
     n, whose = survey.records, bounds.target
+    if bounds.formats and survey.form not in (*bounds.formats, formats.UNKNOWN):
+        wanted = bounds.formats[0]
+        findings.add(
+            finding(
+                "D113",
+                f"{whose} is tuned on {' or '.join(bounds.formats)}, and this is {survey.form}",
+                hint=f"tuneline convert FILE --to {wanted} -o NEW.jsonl",
+            )
+        )
     low, high = bounds.min_examples, bounds.max_examples
     if purpose == EVALUATION:
         low, high = bounds.min_evaluation_examples, bounds.max_evaluation_examples

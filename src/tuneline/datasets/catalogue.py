@@ -131,6 +131,13 @@ CHECKS: dict[str, Check] = {
             "decompress it before the upload; --fix writes it plain",
             fixable=True,
         ),
+        _check(
+            "D113",
+            "format-of-another-model",
+            ERROR,
+            "The model that was named is tuned on another format.",
+            "tuneline convert writes it",
+        ),
         # JSON
         _check("D201", "json-syntax", ERROR, "The line is not JSON.", "write each example with a JSON library"),
         _check(

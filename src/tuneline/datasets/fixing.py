@@ -82,8 +82,7 @@ def fix(uri: str, output: str, *, format: str | None = None) -> Fixed:
             if value is not None:
                 done.kept += 1
                 file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
-            elif changes and changes[0].line:
-                done.left_out += 1
+            done.left_out += any(change.action == LEFT_OUT for change in changes)
         if source.changed():
             raise refuse(uri, "the file changed while it was read", "try again once nothing writes to it")
     return done

@@ -21,6 +21,8 @@ class Limits:
 
     target: str
     """Whose limits these are, for the messages."""
+    formats: tuple[str, ...] = ()
+    """Those that it takes; empty: any."""
     min_examples: int | None = None
     recommended_examples: int | None = None
     max_examples: int | None = None
@@ -86,6 +88,7 @@ def _of_model(entry: Model) -> Limits:
     price = entry.price
     return Limits(
         target=entry.name,
+        formats=_formats(entry),
         min_examples=entry.min_examples,
         recommended_examples=entry.recommended_examples,
         max_examples=entry.max_examples,
@@ -104,6 +107,18 @@ def _of_model(entry: Model) -> Limits:
         price_per_million=price.usd_per_million_training_tokens if price else None,
         price_source=str(price.source) if price else "",
     )
+
+
+def _formats(entry: Model) -> tuple[str, ...]:
+    """What the model is tuned on; the trainer, which tunes the open ones, reads all formats."""
+    if entry.engine == "gemini_api":
+        return (formats.GEMINI_API,)
+    if entry.kind == "gemini":
+        return (formats.GEMINI, formats.PREFERENCE)
+    if entry.kind == "bison":
+        by_family = {"generation": (formats.PALM_TEXT,), "chat": (formats.PALM_CHAT,)}
+        return by_family.get(entry.family, (formats.PALM_TEXT, formats.PALM_CHAT))
+    return ()
 
 
 def media_problems(media: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:

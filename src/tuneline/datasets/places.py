@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+MAX_DEPTH = 500
+"""Levels of brackets that are read. Readers give up between 100 (protobuf) and about 1,000 (Python)."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -68,6 +70,9 @@ def scan(text: str) -> Places:
         else:
             if awaited is not None:
                 places.at[awaited] = token.start()
+            if len(stack) >= MAX_DEPTH:
+                # The paths below would grow with every level: too deep is told elsewhere.
+                break
             if first == "{":
                 stack.append([awaited or "", set(), 0])
                 key_next = True

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import orjson
 
+from tuneline.datasets.places import MAX_DEPTH
+
 _CONSTANT = re.compile(r"\s*[:\[,]?\s*(-?Infinity|NaN)\b")
 _SURROGATE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
-MAX_DEPTH = 500
-"""Levels of brackets that are read. Readers give up between 100 (protobuf) and about 1,000 (Python)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def _explain(text: str, error: json.JSONDecodeError) -> Fault:
 
 def _syntax_hint(text: str, position: int) -> str:
     before, near = text[:position].rstrip(), text[position : position + 8].lstrip()
-    if before.endswith(",") and near[:1] in ("}", "]"):
+    if re.match(r"\s*,\s*[}\]]", text[position:]) or (before.endswith(",") and near[:1] in ("}", "]")):
         return "remove the comma before the closing bracket"
     if near.startswith("'") or text.lstrip().startswith(("{'", "['")):
         return "strings need double quotes; in Python write json.dumps(example), not str(example)"
