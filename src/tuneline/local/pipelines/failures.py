@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from tuneline.local.pipelines.state import Task
+from tuneline.local.pipelines.state import SUCCESS, Task
 from tuneline.local.processes import Exit, log_tail
 
 CANCELLED = 1
@@ -45,6 +47,22 @@ def of_dag(failed: list[Task]) -> str:
     names = ", ".join(task.key for task in failed)
     head = f"The DAG failed because some tasks failed. The failed tasks are: [{names}]."
     return cut("\n".join([head, *(f"{task.key}: {task.error}" for task in failed)]))
+
+
+def final_status(job: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """The PipelineTaskFinalStatus message about a task that has ended, with its real error text."""
+    status: dict[str, Any] = {
+        "state": task.state,
+        "pipelineJobUuid": str(job["uuid"]),
+        "pipelineJobName": job["name"].rpartition("/")[2],
+        "pipelineJobResourceName": job["name"],
+        "pipelineTaskName": task.key,
+        "error": {},
+    }
+    if task.error and task.state not in SUCCESS:
+        code = CANCELLED if task.state == "CANCELLED" else FAILED_PRECONDITION
+        status["error"] = {"code": code, "message": task.error}
+    return status
 
 
 def cut(text: str) -> str:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tuneline.local.pipelines import conditions, failures, placeholders, wiring
+from tuneline.local.pipelines import conditions, failures, placeholders, retries, wiring
 from tuneline.local.pipelines.importer import imported
 from tuneline.local.pipelines.spec import Component, Spec, is_exit_task, producers, runs_after_failure
 from tuneline.local.pipelines.state import SUCCESS, Task
@@ -20,8 +20,6 @@ from tuneline.local.pipelines.state import SUCCESS, Task
 PARALLEL_TASKS = 16
 """Container tasks at once. Waiting steps need little; what computes is a job of its own."""
 FAIL_FAST = "PIPELINE_FAILURE_POLICY_FAIL_FAST"
-LONGEST_BACKOFF_S = 3600.0
-"""What the service uses where a retry policy names no longest wait."""
 OCCUPIED = ("RUNNING", "CANCELLING")
 Outputs = tuple[dict[str, Any], wiring.Artifacts]
 
@@ -81,15 +79,11 @@ class Graph:
     def failed(self, task: Task, error: str) -> None:
         """The process of a container task failed: it is tried again where its retry policy says so."""
         task.failures += 1
-        policy = self._spec_of(task).get("retryPolicy", {})
-        if task.failures > int(policy.get("maxRetryCount", 0)) or self.cancelling:
+        wait = retries.wait_s(self._spec_of(task).get("retryPolicy", {}), task.failures)
+        if wait is None or self.cancelling:
             self._turn(task, "FAILED", error=error)
             return
-        longest = seconds(policy.get("backoffMaxDuration", "")) or LONGEST_BACKOFF_S
-        wait = seconds(policy.get("backoffDuration", "")) * float(policy.get("backoffFactor", 1) or 1) ** (
-            task.failures - 1
-        )
-        task.retry_at = time.time() + min(wait, longest)
+        task.retry_at = time.time() + wait
         self._turn(task, "PENDING", error=error)
 
     def stopped(self, task: Task) -> None:
@@ -174,7 +168,7 @@ class Graph:
             self.tasks[task.parent],
             lambda key: self._sibling(task.parent, key),
             self.constants(task),
-            self._final_status,
+            lambda other: failures.final_status(self.job, other),
         )
         condition = spec.get("triggerPolicy", {}).get("condition")
         if condition and not conditions.holds(condition, task.inputs):
@@ -347,23 +341,3 @@ class Graph:
 
     def _has_room(self) -> bool:
         return len(self.busy) < PARALLEL_TASKS
-
-    def _final_status(self, task: Task) -> dict[str, Any]:
-        """The PipelineTaskFinalStatus message of a task that has ended."""
-        status: dict[str, Any] = {
-            "state": task.state,
-            "pipelineJobUuid": str(self.job["uuid"]),
-            "pipelineJobName": self.job["name"].rpartition("/")[2],
-            "pipelineJobResourceName": self.job["name"],
-            "pipelineTaskName": task.key,
-            "error": {},
-        }
-        if task.error and task.state not in SUCCESS:
-            code = failures.CANCELLED if task.state == "CANCELLED" else failures.FAILED_PRECONDITION
-            status["error"] = {"code": code, "message": task.error}
-        return status
-
-
-def seconds(duration: str) -> float:
-    """A protobuf duration in JSON (`"1.5s"`) as seconds; '' is none."""
-    return float(duration.removesuffix("s") or 0)

@@ -6,7 +6,6 @@ A lightweight Python component of KFP is a shell line that installs packages, a 
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -79,6 +78,8 @@ def _installs(script: str) -> list[tuple[str, ...]]:
 
 def met_here(installs: Sequence[Sequence[str]]) -> bool:
     """Whether everything these `pip install` lines ask for is installed in this very environment."""
+    import importlib.metadata
+
     from packaging.requirements import InvalidRequirement, Requirement
 
     for word in requirements(installs):
