@@ -12,8 +12,9 @@ import logging
 import select
 import shutil
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tuneline.local.children import ended
 from tuneline.local.processes import Exit, Supervised, exit_of, log_tail, spawn
@@ -69,6 +70,38 @@ class TrainingJobs(PassiveBehaviour):
     def succeeded(self, service: Any, job: Any, folder: Path) -> None:
         """Fill in what the job has made; raise ApiError where that shows a failure."""
 
+    # How a kind says its states; here those of JobState
+
+    def is_live(self, job: Any) -> bool:
+        """Whether the job has not ended."""
+        return state_of(job) in LIVE
+
+    def is_cancelling(self, job: Any) -> bool:
+        """Whether it was asked to stop."""
+        return state_of(job) == "JOB_STATE_CANCELLING"
+
+    def mark_cancelling(self, service: Any, job: Any) -> None:
+        """Write down that it was asked to stop."""
+        job.state = "JOB_STATE_CANCELLING"
+        service.store.put(job)
+
+    def mark_running(self, service: Any, job: Any) -> datetime:
+        """Write down that it runs; answers since when."""
+        job.state = "JOB_STATE_RUNNING"
+        if not job.HasField("start_time"):
+            job.start_time.FromDatetime(service.now())
+        service.store.put(job, private={})
+        return cast(datetime, job.start_time.ToDatetime(tzinfo=UTC))
+
+    def mark_ended(self, service: Any, job: Any, how: str, code: str = "", message: str = "") -> None:
+        """Write down that it `SUCCEEDED`, `FAILED` or was `CANCELLED`, with a canonical code and a message."""
+        job.state = f"JOB_STATE_{how}"
+        job.end_time.FromDatetime(service.now())
+        if code:
+            job.error.code = _CODES.get(code, 13)
+            job.error.message = message
+        service.store.put(job, private={})
+
     # What the engine calls
 
     def created(self, service: Any, resource: Any) -> None:
@@ -76,24 +109,23 @@ class TrainingJobs(PassiveBehaviour):
 
     def cancel(self, service: Any, resource: Any) -> None:
         """Stop the process, politely first; a job that has ended refuses."""
-        state = state_of(resource)
-        if state not in LIVE:
+        if not self.is_live(resource):
             raise ApiError(
-                "FAILED_PRECONDITION", f"The job '{resource.name}' has ended ({state}) and cannot be cancelled."
+                "FAILED_PRECONDITION",
+                f"The job '{resource.name}' has ended ({state_of(resource)}) and cannot be cancelled.",
             )
-        if state == "JOB_STATE_CANCELLING":
+        if self.is_cancelling(resource):
             return
         process = self._running.get(resource.name)
         if process is None:
-            self._end(service, resource, "JOB_STATE_CANCELLED", "CANCELLED", "The job was cancelled before it ran.")
+            self.mark_ended(service, resource, "CANCELLED", "CANCELLED", "The job was cancelled before it ran.")
             return
-        resource.state = "JOB_STATE_CANCELLING"
-        service.store.put(resource)
+        self.mark_cancelling(service, resource)
         service.background(_stop(process), name=f"cancel {resource.name}")
 
     def deleting(self, service: Any, resource: Any) -> None:
         """Only what has ended goes, and its folder with it."""
-        if state_of(resource) in LIVE:
+        if self.is_live(resource):
             raise ApiError("FAILED_PRECONDITION", f"The job '{resource.name}' still runs: cancel it first.")
         shutil.rmtree(self.folder_of(service, resource.name), ignore_errors=True)
 
@@ -102,7 +134,7 @@ class TrainingJobs(PassiveBehaviour):
         self._running.clear()
         service.at_stop(lambda: self._stop_all(service))
         for job in service.store.list(self.kind):
-            if state_of(job) in LIVE:
+            if self.is_live(job):
                 self._start(service, job.name)
 
     def folder_of(self, service: Any, name: str) -> Path:
@@ -126,9 +158,9 @@ class TrainingJobs(PassiveBehaviour):
             # A job must never be left RUNNING by a mistake of the service's own.
             log.exception("%s failed", name)
             job = service.store.find(name)
-            if job is not None and state_of(job) in LIVE:
+            if job is not None and self.is_live(job):
                 code = error.code if isinstance(error, ApiError) else "INTERNAL"
-                self._end(service, job, "JOB_STATE_FAILED", code, str(error))
+                self.mark_ended(service, job, "FAILED", code, str(error))
         finally:
             self._running.pop(name, None)
             service.release(name)
@@ -138,40 +170,37 @@ class TrainingJobs(PassiveBehaviour):
         outcome = self._left_behind(service, folder, name)
         for _ in range(MOST_RESUMES):
             job = service.store.find(name)
-            if job is None or state_of(job) not in LIVE:
+            if job is None or not self.is_live(job):
                 return
-            if state_of(job) == "JOB_STATE_CANCELLING":
-                self._end(service, job, "JOB_STATE_CANCELLED", "CANCELLED", "The job was cancelled.")
+            if self.is_cancelling(job):
+                self.mark_ended(service, job, "CANCELLED", "CANCELLED", "The job was cancelled.")
                 return
             outcome = outcome or await self._once(service, job, folder)
             job = service.store.find(name)
-            if job is None or state_of(job) not in LIVE or outcome is None:
+            if job is None or not self.is_live(job) or outcome is None:
                 return
-            if outcome.code != RESUME or state_of(job) == "JOB_STATE_CANCELLING":
+            if outcome.code != RESUME or self.is_cancelling(job):
                 self._conclude(service, job, outcome, folder)
                 return
             outcome = None
         job = service.store.get(name)
-        self._end(service, job, "JOB_STATE_FAILED", "INTERNAL", "The trainer asked to be resumed again and again.")
+        self.mark_ended(service, job, "FAILED", "INTERNAL", "The trainer asked to be resumed again and again.")
 
     async def _once(self, service: Any, job: Any, folder: Path) -> Exit | None:
         """One process from start to end; None if the job had no time left and was ended here."""
         process = spawn(folder, self.command(service, job), self.environment(service, job), grace_s=GRACE_S)
         self._running[job.name] = process
-        job.state = "JOB_STATE_RUNNING"
-        if not job.HasField("start_time"):
-            job.start_time.FromDatetime(service.now())
-        service.store.put(job, private={})
+        since = self.mark_running(service, job)
         service.stand_ins[job.name] = self.stand_in(job)
         limit = self.timeout_s(job)
-        spent = (service.now() - job.start_time.ToDatetime(tzinfo=service.now().tzinfo)).total_seconds()
+        spent = (service.now() - since).total_seconds()
         try:
             return await asyncio.wait_for(ended(process), max(0.0, limit - spent))
         except TimeoutError:
             await asyncio.gather(_stop(process), ended(process))
             late = service.store.get(job.name)
             message = f"The job ran for {limit:g} s, which is its scheduling.timeout."
-            self._end(service, late, "JOB_STATE_FAILED", "DEADLINE_EXCEEDED", message)
+            self.mark_ended(service, late, "FAILED", "DEADLINE_EXCEEDED", message)
             return None
         finally:
             self._running.pop(job.name, None)
@@ -187,25 +216,17 @@ class TrainingJobs(PassiveBehaviour):
 
     def _conclude(self, service: Any, job: Any, outcome: Exit, folder: Path) -> None:
         """Write down the job's end from its process's."""
-        if state_of(job) == "JOB_STATE_CANCELLING":
-            self._end(service, job, "JOB_STATE_CANCELLED", "CANCELLED", "The job was cancelled.")
+        if self.is_cancelling(job):
+            self.mark_ended(service, job, "CANCELLED", "CANCELLED", "The job was cancelled.")
         elif outcome.ok:
             with service.store.transaction():
                 self.succeeded(service, job, folder)
-                self._end(service, job, "JOB_STATE_SUCCEEDED", "", "")
+                self.mark_ended(service, job, "SUCCEEDED")
         else:
             tail = log_tail(folder)
             last = tail.rstrip().rpartition("\n")[2] or "It wrote no log."
             message = f"{last}\nThe replica workerpool0-0 ended with {outcome}. The end of its log:\n{tail}"
-            self._end(service, job, "JOB_STATE_FAILED", _SIGNS.get(outcome.code or -1, "INTERNAL"), message)
-
-    def _end(self, service: Any, job: Any, state: str, code: str, message: str) -> None:
-        job.state = state
-        job.end_time.FromDatetime(service.now())
-        if code:
-            job.error.code = _CODES.get(code, 13)
-            job.error.message = message
-        service.store.put(job, private={})
+            self.mark_ended(service, job, "FAILED", _SIGNS.get(outcome.code or -1, "INTERNAL"), message)
 
     def _stop_all(self, service: Any) -> None:
         """The service ends: ask every trainer for a checkpoint, and remember that its end is not the job's."""
