@@ -12,7 +12,7 @@ from tuneline.local.storage.conditions import of_query
 from tuneline.local.storage.errors import Refusal, invalid, no_bucket
 from tuneline.local.storage.exchange import Request, Response, json_response
 from tuneline.local.storage.index import Transaction
-from tuneline.local.storage.names import check_bucket
+from tuneline.local.storage.names import check_bucket, check_types
 from tuneline.local.storage.store import Resource, Store, etag, loaded, save_bucket, stored, timestamp
 
 STAGING = "tuneline-local"
@@ -44,6 +44,7 @@ async def create(store: Store, request: Request) -> Response:
     said = await request.json()
     await request.calling("storage.buckets.insert", f"gs://{said.get('name')}")
     name = check_bucket(said.get("name"))
+    check_types(said)
     project = request.first("project")
     if not project:
         raise Refusal(400, "Required parameter: project", reason="required", location="project")
@@ -81,6 +82,7 @@ async def change(store: Store, request: Request, name: str) -> Response:
     whole = request.method == "PUT"
     await request.calling("storage.buckets.update" if whole else "storage.buckets.patch", f"gs://{name}")
     said, conditions = await request.json(), of_query(request)
+    check_types(said)
 
     def step(tx: Transaction) -> Resource:
         resource = loaded(_row(tx, name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 
 from tuneline.local.storage.errors import Refusal, invalid
 
@@ -72,6 +73,49 @@ def check_metadata(custom: object) -> dict[str, str]:
             f"Custom metadata has {size} bytes; at most {MAX_METADATA_BYTES} are allowed.", location="metadata"
         )
     return custom
+
+
+_TEXTS = (
+    "cacheControl",
+    "contentDisposition",
+    "contentEncoding",
+    "contentLanguage",
+    "contentType",
+    "crc32c",
+    "customTime",
+    "kmsKeyName",
+    "location",
+    "md5Hash",
+    "name",
+    "storageClass",
+)
+_FLAGS = ("defaultEventBasedHold", "eventBasedHold", "temporaryHold")
+_GROUPS = ("contexts", "iamConfiguration", "labels", "lifecycle", "retention", "softDeletePolicy", "versioning")
+_LISTS = ("acl", "cors", "defaultObjectAcl")
+_TYPES = {
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(_FLAGS, bool),
+    **dict.fromkeys(_GROUPS, dict),
+    **dict.fromkeys(_LISTS, list),
+}
+_WORDS = {str: "a string", bool: "true or false", dict: "an object", list: "a list"}
+
+
+def check_types(said: Mapping[str, object]) -> None:
+    """Refuses a field of a bucket or an object that is of another kind than the API defines; null is always allowed."""
+    for field, kind in _TYPES.items():
+        if not isinstance(said.get(field), kind | None):
+            raise invalid(f"{field} must be {_WORDS[kind]}.", location=field)
+    for group, inner in (("versioning", "enabled"), ("iamConfiguration", "uniformBucketLevelAccess")):
+        value = said.get(group)
+        if isinstance(value, dict) and not isinstance(value.get(inner), (bool if inner == "enabled" else dict) | None):
+            raise invalid(f"{group}.{inner} is of the wrong kind.", location=f"{group}.{inner}")
+    for field in ("acl", "defaultObjectAcl"):
+        entries = said.get(field)
+        if isinstance(entries, list) and not all(
+            isinstance(e, dict) and isinstance(e.get("entity"), str) for e in entries
+        ):
+            raise invalid(f"each entry of {field} must be an object with an entity.", location=field)
 
 
 def _is_address(name: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tuneline.local.storage.bodies import Body
 from tuneline.local.storage.conditions import Conditions, of_query
-from tuneline.local.storage.errors import Refusal, no_object
+from tuneline.local.storage.errors import Refusal, invalid, no_object
 from tuneline.local.storage.exchange import Request, Response, json_response
 from tuneline.local.storage.index import Transaction
 from tuneline.local.storage.names import check_object
@@ -111,22 +111,17 @@ async def compose(store: Store, request: Request, bucket: str, name: str) -> Res
     await request.calling("storage.objects.compose", f"gs://{bucket}/{name}")
     check_object(name)
     said, conditions = await request.json(), of_query(request)
-    sources = said.get("sourceObjects")
-    if not isinstance(sources, list) or not 1 <= len(sources) <= MAX_SOURCES:
-        raise Refusal(
-            400, f"sourceObjects must name 1 to {MAX_SOURCES} objects.", reason="required", location="sourceObjects"
-        )
+    sources, destination = said.get("sourceObjects"), said.get("destination") or {}
+    if not isinstance(sources, list) or not 1 <= len(sources) <= MAX_SOURCES or not isinstance(destination, dict):
+        what = f"sourceObjects must name 1 to {MAX_SOURCES} objects, and destination be an object."
+        raise Refusal(400, what, reason="required", location="sourceObjects")
     store.precheck(bucket, name, conditions)
     rows = []
     for source in sources:
-        row = store.find(
-            bucket, source.get("name", ""), int(source["generation"]) if source.get("generation") else None
-        )
-        wanted = (source.get("objectPreconditions") or {}).get("ifGenerationMatch")
-        Conditions(generation=int(wanted) if wanted is not None else None).check(loaded(row))
-        rows.append(row)
+        part, generation, wanted = _source(source)
+        rows.append(store.find(bucket, part, generation))
+        Conditions(generation=wanted).check(loaded(rows[-1]))
     parts = [loaded(row) for row in rows]
-    destination = said.get("destination") or {}
     told = {"contentType": parts[0].get("contentType")} | {k: v for k, v in destination.items() if k in EDITABLE}
     async with store.bodies.draft(md5=False) as draft:
         try:
@@ -140,6 +135,18 @@ async def compose(store: Store, request: Request, bucket: str, name: str) -> Res
 
 _OF_THE_PLACE = ("storageClass", "temporaryHold", "eventBasedHold", "acl", "kmsKeyName", "retention")
 """What a copy does not take along: its bucket's defaults apply."""
+
+
+def _source(given: Any) -> tuple[str, int | None, int | None]:
+    """Name, generation and wanted generation of one source of a compose."""
+    try:
+        wanted = (given.get("objectPreconditions") or {}).get("ifGenerationMatch")
+        generation = given.get("generation")
+        numbers = [None if number in (None, "") else int(number) for number in (generation, wanted)]
+        return str(given["name"]), numbers[0], numbers[1]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        text = f"A source object must be given as {{name, generation, objectPreconditions}}: {error}."
+        raise invalid(text, location="sourceObjects") from error
 
 
 async def _second(

@@ -19,7 +19,7 @@ from tuneline.local.storage.bodies import Bodies, Body
 from tuneline.local.storage.conditions import Conditions
 from tuneline.local.storage.errors import Refusal, no_bucket, no_object
 from tuneline.local.storage.index import Index, Transaction
-from tuneline.local.storage.names import check_metadata
+from tuneline.local.storage.names import check_metadata, check_types
 
 Resource = dict[str, Any]
 
@@ -197,6 +197,7 @@ def stored(value: object) -> str:
 
 def edited(resource: Resource, said: Mapping[str, Any], *, whole: bool = False) -> Resource:
     """The resource with what a caller says: null takes a field away, `metadata` is merged; `whole` replaces all."""
+    check_types(said)
     result = copy.deepcopy(resource)
     if whole:
         kept = ("storageClass", "contentType", "acl", "kmsKeyName")

@@ -13,7 +13,7 @@ from tuneline.local.storage.bodies import Body
 from tuneline.local.storage.conditions import of_query
 from tuneline.local.storage.errors import Refusal, invalid
 from tuneline.local.storage.exchange import Request, Response, json_response, parse_object
-from tuneline.local.storage.names import MAX_JSON_BYTES, check_object
+from tuneline.local.storage.names import MAX_JSON_BYTES, check_object, check_types
 from tuneline.local.storage.store import Resource, Store
 
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,200})"|'([^']{1,200})'|([^;\s]{1,200}))""", re.I)
@@ -54,6 +54,7 @@ async def _upload(
 
 def described(request: Request, said: Mapping[str, Any], content_type: str) -> Resource:
     """What a caller said of an object in its metadata, its parameters and its headers: in this order of weight."""
+    check_types(said)
     told = dict(said)
     told["name"] = said.get("name") or request.first("name")
     told["contentType"] = said.get("contentType") or content_type or "application/octet-stream"
