@@ -90,6 +90,11 @@ def test_a_rate_limit_does_not_end_it() -> None:
     assert waited([errors.QuotaExceeded("slow down", status=429), JobState.SUCCEEDED]).state is JobState.SUCCEEDED
 
 
+def test_an_answer_that_is_none_does_not_end_it() -> None:
+    """A proxy's page in place of the service's JSON is no word about the job."""
+    assert waited([errors.ServiceError("expected a JSON object", status=200), JobState.SUCCEEDED]).state.terminal
+
+
 def test_an_outage_longer_than_stated_ends_it_and_says_that_the_job_may_run() -> None:
     """After `outage_s` without one answer the wait gives up, naming the job."""
     clock = MovedClock()

@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from tuneline import errors, objects
 from tuneline.errors import Problem, UsageError
@@ -97,10 +97,9 @@ def submit(engine: Engine, request: Request, *, settings: Settings | None = None
     with stoppable():
         try:
             outcome = effects.drive(protocol.submit(terms, progress), performer.perform)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stopped:
             if request.on_cancel == "cancel":
-                performer.settle(progress)
-                effects.drive(extras.withdraw(terms, progress, grace_s=_GRACE_S), world.perform)
+                _take_back(world, terms, progress, performer, stopped)
             raise
     return Submission(
         name=outcome.name,
@@ -141,6 +140,19 @@ def terms_of(engine: Engine, request: Request, ledger: Ledger, fingerprint: str,
         force=request.force,
         run=request.run or f"submission-{secrets.token_hex(8)}",
     )
+
+
+def _take_back(
+    world: effects.World, terms: Terms, progress: Progress, performer: _Performer, stopped: KeyboardInterrupt
+) -> None:
+    """Cancels what a stopped submission has made; what cannot be done in the time left is noted on the exception."""
+    # An outage is not waited out: whoever stopped this process will not wait for it either.
+    hasty = replace(terms, settings=Settings(deadline_s=1.0, window_s=2.0, poll_s=0.25))
+    try:
+        performer.settle(progress)
+        effects.drive(extras.withdraw(hasty, progress, grace_s=_GRACE_S), world.perform)
+    except errors.ServiceError as error:
+        stopped.add_note(f"a job of this run may be left, the next submission of the request will find it: {error}")
 
 
 class _Performer:

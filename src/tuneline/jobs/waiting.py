@@ -108,7 +108,9 @@ class _Watch:
                 if missing >= _MISSING_TIMES:
                     state = f"; it was last seen {last.words}" if last else ""
                     raise errors.JobFailed(f"{self.name} was deleted while it was watched{state}") from error
-            except (errors.Unavailable, errors.QuotaExceeded) as error:
+            except (errors.NotPermitted, errors.InvalidArgument):
+                raise  # will not pass by itself
+            except errors.ServiceError as error:
                 if self.clock.now() - answered > self.pace.outage_s:
                     silence = f"no answer about {self.name} for {self.pace.outage_s:g} s; the job may still be running"
                     raise errors.Unavailable(f"{silence}: {error}") from error
@@ -166,7 +168,7 @@ class _Sweeper:
         before = len(self._progress.cancelled)
         try:
             effects.drive(extras.sweep(self._terms, self._progress, self._outcome), self._world.perform)
-        except (errors.Unavailable, errors.QuotaExceeded, errors.NotPermitted) as error:
+        except errors.ServiceError as error:
             self._note(f"could not look for extra jobs: {error}")
         for name in self._progress.cancelled[before:]:
             self._note(f"cancelled {name}: a second job of the same request")
