@@ -94,12 +94,11 @@ class Load:
             self.created.add(once)
 
     def _submit_jobs(self, number: int, chance: random.Random) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(0.5):
             name = f"job-{len(self.jobs_tried)}"
             self.jobs_tried.append(name)  # tried once: what happens to an unanswered call is what is looked at
             self.vertex.request("POST", f"/v1/{WHERE}/customJobs", job(name, f"{name}-missing.json"), timeout_s=20)
             self.jobs_answered.add(name)
-            self._stop.wait(0.5)
 
     def _look_for_twins(self, number: int, chance: random.Random) -> None:
         """No job ever has two trainers at a time, however its service died."""
@@ -195,7 +194,7 @@ def storm(vertex: LocalVertex, *, rounds: int, seed: int, patience_s: float) -> 
     load.begin()
     try:
         for _ in range(rounds):
-            time.sleep(moments.uniform(0.02, 1.2))  # the moment of the kill is the point of the test
+            time.sleep(moments.uniform(0.02, 1.0))  # the moment of the kill is the point of the test
             vertex.kill()
             vertex.start()
             if load.errors:
