@@ -243,3 +243,34 @@ def test_a_chat_model_is_planned_by_either_template() -> None:
     for template in ("tune-large-model", "tune-large-chat-model"):
         made = plan_of({"large_model_reference": "codechat-bison@002"}, chat, template=template)
         assert (made.base_model.family, made.template, made.evaluation) == ("chat", template, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, "no price of gpu-8xa100-80gb"),
+        ({"provisioning": "spot"}, "no price"),
+        ({"slice": "tpu-v3-32"}, "tpu-v3-32"),
+    ],
+)
+def test_a_limit_that_cannot_be_held_is_told_before_any_data_is_read(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(errors.OverCostLimit, match=why):
+        planning.check_cost("tune-large-model", request_of(max_cost_usd=50, **changes))
+
+
+@pytest.mark.usefixtures("priced")
+def test_a_limit_that_can_be_held_is_left_to_the_plan() -> None:
+    planning.check_cost("tune-large-model", request_of(max_cost_usd="1"))
+    with pytest.raises(errors.OverCostLimit, match="never measured"):
+        planning.check_cost("tune-large-model", request_of(max_cost_usd=1, base_model_uri="gs://bucket/other"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"max_cost_usd": 0}, {"max_cost_usd": "much"}, {"max_cost_usd": 5, "large_model_reference": "x"}]
+)
+def test_without_a_limit_or_without_a_readable_request_there_is_no_cost_to_check(changes: dict[str, Any]) -> None:
+    planning.check_cost("tune-large-model", request_of(**changes))
+
+
+def test_on_the_local_service_no_limit_is_too_low() -> None:
+    planning.check_cost("tune-large-model", request_of(max_cost_usd=0.01), local=True)

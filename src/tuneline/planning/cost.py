@@ -20,7 +20,7 @@ def duration(
         return Range(unknown=f"{_LOCAL}, by this machine's speed")
     speed = machines.speeds.get(model)
     if speed is None:
-        return Range(unknown=f"the speed of {model} on {machines.name} was never measured")
+        return Range(unknown=unmeasured(model, machines))
     if not train.tokens:
         return Range(unknown="the tokens of the training set are not known")
 
@@ -36,6 +36,11 @@ def duration(
         low=seconds(fewest, speed.high, -train.tokens_error),
         high=seconds(training.train_steps, speed.low, train.tokens_error),
     )
+
+
+def unmeasured(model: str, machines: catalog.Slice) -> str:
+    """Why there is no speed of the model on the slice; `''` where there is one."""
+    return "" if model in machines.speeds else f"the speed of {model} on {machines.name} was never measured"
 
 
 def cost(machines: catalog.Slice, held_s: Range, *, provisioning: str, local: bool) -> Range:

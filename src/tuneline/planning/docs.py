@@ -39,7 +39,8 @@ _COST = """
 
 Duration is the tokens of all epochs and evaluations by the catalogue's speed of this model on this slice; cost is
 duration by the slice's price. Neither is invented: where the catalogue has no figure, duration and cost are *unknown*,
-with the reason, and `max_cost_usd` refuses the run. Your own figures go into your own catalogue
+with the reason, and `max_cost_usd` refuses the run, before a job exists where that needs no data
+(`planning.check_cost`). Your own figures go into your own catalogue
 ([catalog.md](catalog.md)). The local service bills nothing. An endpoint (`deploy_model`) bills by the hour without an
 end, so that no limit can hold it.
 

@@ -8,8 +8,8 @@ from typing import Any
 from tuneline import catalog
 from tuneline.errors import DatasetError, Problem, UsageError
 from tuneline.google import settings
-from tuneline.planning import arithmetic, cost, parameters, rules
-from tuneline.planning.model import BaseModel, Data, Plan, Quota, Regions, Slice, Training
+from tuneline.planning import arithmetic, cost, needs, parameters, rules
+from tuneline.planning.model import BaseModel, Data, Plan, Range, Regions, Slice, Training
 
 _TEMPLATE = "tune-large-model"
 BUILT_IN = "builtin:tiny"
@@ -81,6 +81,26 @@ def plan(
     result = Plan(**made, notes=(*notes, *_notes(context)), warnings=(*warnings, *_warnings(context)))
     cost.refuse_above(result.max_cost_usd, result.cost_usd, endpoint=result.deploy_model, local=result.local)
     return result
+
+
+def check_cost(template: str, given_parameters: Mapping[str, object], *, local: bool | None = None) -> None:
+    """Hold a request to its `max_cost_usd` as far as that needs no data, so that nothing is made for it in vain.
+
+    Raises:
+        OverCostLimit: there is a limit, and price, speed or end are unknown whatever the data. A figure that is above
+            the limit is found by `plan`, which knows the data.
+    """
+    if template not in parameters.TEMPLATES:
+        return
+    context = _context(template, given_parameters, given=None, region="", encryption_key="", local=local)
+    model, machines = context.model, context.slice
+    if model is None or machines is None or context["max_cost_usd"] is None:
+        return  # the rules tell these
+    base = _base_model(context, model)
+    unknown = cost.unmeasured(base.name, machines)
+    held = Range(unknown=unknown) if unknown else Range(low=0.0, high=0.0)  # at the least: a measured time
+    expected = cost.cost(machines, held, provisioning=context["provisioning"] or "", local=context.local)
+    cost.refuse_above(context["max_cost_usd"], expected, endpoint=bool(context["deploy_model"]), local=context.local)
 
 
 def _context(
@@ -159,8 +179,8 @@ def _made(context: rules.Context) -> dict[str, Any]:
         "max_cost_usd": context["max_cost_usd"],
         "duration_s": held,
         "cost_usd": cost.cost(machines, held, provisioning=context["provisioning"], local=context.local),
-        "quotas": _quotas(context, machines),
-        "permissions": _permissions(context),
+        "quotas": needs.quotas(context, machines),
+        "permissions": needs.permissions(context),
     }
 
 
@@ -231,32 +251,6 @@ def _data(context: rules.Context, which: str) -> Data | None:
         crc32c=found.get("crc32c") or "",
         bytes=int(found.get("bytes") or 0),
     )
-
-
-def _quotas(context: rules.Context, machines: catalog.Slice) -> tuple[Quota, ...]:
-    """What a CustomJob of ours draws on; the hosted template has a quota of its own."""
-    if machines.quota is None or context.local:
-        return ()
-    preemptible = context["provisioning"] in ("spot", "flex_start")
-    name = machines.quota.custom_preemptible if preemptible else machines.quota.custom
-    return (
-        (Quota(name=f"aiplatform.googleapis.com/{name}", region=machines.region, amount=machines.quota.amount),)
-        if name
-        else ()
-    )
-
-
-def _permissions(context: rules.Context) -> tuple[str, ...]:
-    """What the run's accounts must be allowed."""
-    needed = [
-        "aiplatform.customJobs.create, aiplatform.models.upload on the project (roles/aiplatform.user)",
-        "storage.objects.create, get and list on the staging bucket (roles/storage.objectUser)",
-    ]
-    if context["service_account"]:
-        needed.append(f"iam.serviceAccounts.actAs on {context['service_account']} (roles/iam.serviceAccountUser)")
-    if context.key:
-        needed.append(f"the Vertex AI service agent: roles/cloudkms.cryptoKeyEncrypterDecrypter on {context.key}")
-    return () if context.local else tuple(needed)
 
 
 def _notes(context: rules.Context) -> list[str]:
