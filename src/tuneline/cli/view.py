@@ -72,7 +72,7 @@ class TerminalView:
 
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, refresh_per_second=8)
-        self._losses: list[float] = []
+        self._losses: dict[int, float] = {}
 
     def __enter__(self) -> TerminalView:
         self._live.__enter__()
@@ -104,12 +104,12 @@ class TerminalView:
         if training and training.total:
             loss = training.row.get("/train_total_loss")
             if loss is not None:
-                self._losses.append(loss)
+                self._losses[training.step] = loss
             bar = Table.grid(padding=(0, 1))
             bar.add_row(
                 ProgressBar(total=training.total, completed=training.step, width=30),
                 Text(loss_line(training)),
-                Text(sparkline(self._losses), style="cyan"),
+                Text(sparkline(list(self._losses.values())), style="cyan"),
             )
             parts.append(bar)
         self._live.update(Group(*parts))

@@ -133,10 +133,10 @@ def _decoded(value: object) -> dict:
 
 
 def _steps(job: dict) -> tuple[StepState, ...]:
-    """The leaf tasks of the job in the order of their creation; the DAGs that hold them are not steps."""
+    """The leaf tasks of the job as they began, those to come after them; the DAGs that hold them are not steps."""
     details = job.get("jobDetail", {}).get("taskDetails", [])
     parents = {task.get("parentTaskId") for task in details}
-    leaves = [task for task in details if task.get("taskId") not in parents]
+    leaves = sorted((task for task in details if task.get("taskId") not in parents), key=_place)
     return tuple(
         StepState(
             name=task.get("taskName", ""),
@@ -146,6 +146,13 @@ def _steps(job: dict) -> tuple[StepState, ...]:
         )
         for task in leaves
     )
+
+
+def _place(task: dict) -> tuple[bool, str, int]:
+    """Where a task stands in the list; of those that have not begun, ours stand in the order of their data."""
+    name = str(task.get("taskName", "")).replace("-", "_")
+    order = records.STEPS.index(name) if name in records.STEPS else len(records.STEPS)
+    return not task.get("startTime"), task.get("startTime", ""), order
 
 
 def _seconds(task: dict) -> float:
