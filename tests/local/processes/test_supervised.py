@@ -102,6 +102,17 @@ def test_stop_lets_the_program_end_by_itself(tmp_path: Path) -> None:
     assert process.wait(10).code == 75
 
 
+def test_a_stop_that_meets_a_process_still_starting_is_heard(tmp_path: Path) -> None:
+    """An order sent at any moment of the start ends the process at once, not after the grace."""
+    started = time.monotonic()
+    for number in range(20):
+        process = run(tmp_path / str(number), "import time; time.sleep(60)")
+        time.sleep(0.002 * number)  # one moment of the start after the other
+        process.stop(grace_s=60)
+        assert process.wait(30).signal == signal.SIGTERM
+    assert time.monotonic() - started < 30
+
+
 def test_stop_kills_what_ignores_it(tmp_path: Path) -> None:
     """After the grace the group is killed, however deaf."""
     process = run(tmp_path, "import signal, time; signal.signal(15, 1); print('up', flush=True); time.sleep(60)")

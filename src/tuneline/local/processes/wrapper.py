@@ -24,6 +24,7 @@ import time
 
 TOKEN = "TUNELINE_PROCESS"
 """Environment variable that marks a child and what it starts, so that orphans are found even outside their group."""
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LOCK_BUSY = 111
 """Exit code of the wrapper when another process holds the folder for longer than the configured wait."""
 
@@ -87,11 +88,15 @@ def supervise(config, lifeline, run_child):
     stop_wishes = []
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOPPING:
         signal.signal(number, lambda *_: stop_wishes.append(config["grace_s"]))
     gate_read, gate_write = os.pipe()
+    # A signal that comes before the child has its own dispositions would meet a copy of the handlers above.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     pid = os.fork()
-    if pid == 0:
+    if pid != 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+    else:
         become_child(config, run_child, lock, gate_read, [gate_write, lifeline.fd, wake_read, wake_write])
     os.close(gate_read)
     write_json(
@@ -105,8 +110,7 @@ def supervise(config, lifeline, run_child):
             "started": now(),
         },
     )
-    os.write(gate_write, b"!")
-    os.close(gate_write)
+    open_gate(gate_write)
     status = watch(pid, lifeline, wake_read, stop_wishes)
     # A container takes everything with it when its first process ends; so does this.
     kill_group(pid)
@@ -119,6 +123,16 @@ def supervise(config, lifeline, run_child):
     return 0
 
 
+def open_gate(fd):
+    """Let the child go on to its program; one that somebody has killed by now is watch()'s to tell of."""
+    try:
+        os.write(fd, b"!")
+    except BrokenPipeError:
+        return
+    finally:
+        os.close(fd)
+
+
 def become_child(config, run_child, lock, gate, close):
     """The child's side of the fork: a session and group of its own, the log as its output, then the program."""
     try:
@@ -126,8 +140,9 @@ def become_child(config, run_child, lock, gate, close):
             os.close(fd)
         os.setsid()
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+        for number in (*STOPPING, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         parent = os.getppid()
         die_with_parent()
         redirect(os.open(os.devnull, os.O_RDONLY), [0])  # first: the lifeline just closed may have been descriptor 0
