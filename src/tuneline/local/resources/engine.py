@@ -88,6 +88,9 @@ class Engine:
 
     def _check(self, method: Method, request: Any) -> None:
         missing = list(self.api.rules.missing(request))
+        if method.name.startswith("Update"):
+            # Only what the mask names is sent; the resource that is stored has the rest.
+            missing = [path for path in missing if "." not in path]
         if missing:
             what = [(path, "Required field is not set.") for path in missing]
             named = ", ".join(missing)

@@ -19,6 +19,9 @@ LOOK_EVERY_S = 0.05
 CANCELLERS: dict[str, Callable[[Any, Any], None]] = {}
 """Name of an operation's metadata message → what cancels the operation; registered by behaviours."""
 
+REFRESHERS: dict[str, Callable[[Any, Any], None]] = {}
+"""Name of an operation's metadata message → what brings it up to date before it is answered."""
+
 
 def finished(service: Any, rpc: Method, call: Call, under: str, response: Any, *, metadata: Any = None) -> Any:
     """A done operation below `under`, with the types that the definition names for this method."""
@@ -60,6 +63,9 @@ def _find(service: Any, name: str) -> Any:
     found = service.store.find_operation(service.projects.by_id(name))
     if found is None:
         raise ApiError("NOT_FOUND", f"Operation '{name}' is not found.", reason="RESOURCE_NOT_FOUND")
+    refresh = REFRESHERS.get(found.metadata.TypeName())
+    if refresh and not found.done:
+        refresh(service, found)
     return found
 
 
@@ -95,7 +101,7 @@ def cancel_operation(service: Any, request: Any, call: Call) -> Any:
     """Best effort, as the service has it: an operation that is done stays done."""
     found = _find(service, request.name)
     if not found.done:
-        canceller = CANCELLERS.get(found.metadata.type_url.rpartition(".")[2])
+        canceller = CANCELLERS.get(found.metadata.TypeName())
         if canceller is None:
             raise ApiError("UNIMPLEMENTED", f"Operation '{found.name}' cannot be cancelled.")
         canceller(service, found)
