@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 SEED = 20_241_009
 """Of the sample: the same examples in every check of the same file."""
+LEAST, CHARACTERS = 400, 500_000
+"""Examples that are drawn at least; characters that are enough, since counting their tokens takes longer than reading
+a hundred times as many."""
 BUCKETS = 24
 
 
@@ -95,9 +98,12 @@ def draw(read: Reader, survey: Survey) -> Sample:
     """Examples drawn by a fixed seed, in order; all of them where there are few."""
     import numpy as np
 
-    indexes = np.flatnonzero(survey.rows.column("kind") == EXAMPLE)
-    if len(indexes) > counting.SAMPLE:
-        indexes = np.sort(np.random.default_rng(SEED).choice(indexes, size=counting.SAMPLE, replace=False))
+    kind = survey.rows.column("kind")
+    indexes = np.flatnonzero(kind == EXAMPLE)
+    if len(indexes) > LEAST:
+        lengths = survey.rows.column("inputs")[indexes].astype(np.int64) + survey.rows.column("outputs")[indexes]
+        size = int(min(len(indexes), counting.SAMPLE, max(LEAST, CHARACTERS / max(1.0, float(lengths.mean())))))
+        indexes = np.sort(np.random.default_rng(SEED).choice(indexes, size=size, replace=False))
     return [(row, read.turns(read.data(row))) for row in survey.rows.take(indexes)]
 
 

@@ -1,8 +1,8 @@
 """How many tokens: counted on a sample, with the error that comes from it.
 
-No tokenizer of Gemini ships in a package, and tokenizing runs at a few megabytes a second. So 2,000 examples drawn by a
-fixed seed are counted and the rest is scaled by characters. Without a tokenizer the count is itself an estimate from
-the kinds of characters, good to about 15 %: the documentation's own rule is four characters a token.
+No tokenizer of Gemini ships in a package, and tokenizing runs at a few megabytes a second. So up to 2,000 examples
+drawn by a fixed seed are counted and the rest is scaled by characters. Without a tokenizer the count is itself an
+estimate from the kinds of characters, good to about 15 %: the documentation's own rule is four characters a token.
 """
 
 from __future__ import annotations
