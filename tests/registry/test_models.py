@@ -1,6 +1,8 @@
 """A checkpoint becomes one model, whatever happens to the call; and the older SDK's label finds it."""
 
 import dataclasses
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -103,17 +105,25 @@ def test_tuned_models_are_listed_by_their_base(vertex_environment):
     assert not list(registry.list_tuned(**PLACE, base_label="nothing"))
 
 
-def test_the_older_sdk_finds_the_model_by_its_label(vertex_environment):
-    """The filter that `list_tuned_model_names` sends, through Google's own client."""
-    import google.cloud.aiplatform as sdk
+SDK = """
+import sys
+import google.cloud.aiplatform as sdk
 
+wanted = f'labels.google-vertex-llm-tuning-base-model-id="{sys.argv[1]}"'
+for model in sdk.Model.list(filter=wanted, project=sys.argv[2], location=sys.argv[3]):
+    print(model.resource_name)
+"""
+
+
+def test_the_older_sdk_finds_the_model_by_its_label(vertex_environment):
+    """The filter that `list_tuned_model_names` sends, through Google's own client in a process of its own.
+
+    Its credentials read the environment when they are imported, which another test may have done before.
+    """
     model = registry.upload(request_for("sdk", base_label="text-bison-002"))
-    found = sdk.Model.list(
-        filter='labels.google-vertex-llm-tuning-base-model-id="text-bison-002"',
-        project=PLACE["project"],
-        location=PLACE["location"],
-    )
-    assert [each.resource_name for each in found] == [model.name]
+    asked = [sys.executable, "-c", SDK, "text-bison-002", PLACE["project"], PLACE["location"]]
+    found = subprocess.run(asked, env=vertex_environment.environment(), check=True, capture_output=True, text=True)
+    assert found.stdout.split() == [model.name]
 
 
 def listed(*, display_name: str) -> list[registry.Model]:
