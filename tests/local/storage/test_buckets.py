@@ -87,6 +87,25 @@ def test_a_good_bucket_name_is_taken(name: str) -> None:
     assert check_bucket(name) == name
 
 
+def test_retention_keeps_objects_until_its_time(bucket: gcs.Bucket) -> None:
+    """A bucket's retention policy refuses deletes and overwrites; once locked it cannot be shortened or removed."""
+    bucket.retention_period = 3600
+    bucket.patch()
+    bucket.blob("kept").upload_from_string("x")
+    with pytest.raises(exceptions.Forbidden, match="retained until"):
+        bucket.blob("kept").delete()
+    with pytest.raises(exceptions.Forbidden):
+        bucket.blob("kept").upload_from_string("y")
+    bucket.reload()
+    assert (bucket.retention_policy_locked, bucket.retention_policy_effective_time.year > 2000) == (False, True)
+    bucket.lock_retention_policy()
+    assert bucket.retention_policy_locked
+    bucket.retention_period = None
+    with pytest.raises(exceptions.Forbidden, match="locked"):
+        bucket.patch()
+    assert bucket.blob("kept").download_as_bytes() == b"x"
+
+
 def test_access_lists_are_kept(bucket: gcs.Bucket) -> None:
     """Entries of buckets, objects and defaults come back; refused where uniform access is on, as Cloud Storage does."""
     blob = bucket.blob("listed")

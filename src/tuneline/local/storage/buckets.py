@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 
+from tuneline.local.storage import retention
 from tuneline.local.storage.conditions import of_query
 from tuneline.local.storage.errors import Refusal, invalid, no_bucket
 from tuneline.local.storage.exchange import Request, Response, json_response
 from tuneline.local.storage.index import Transaction
 from tuneline.local.storage.names import check_bucket, check_types
-from tuneline.local.storage.store import Resource, Store, etag, loaded, save_bucket, stored, timestamp
+from tuneline.local.storage.store import Resource, Store, bucket_of, etag, loaded, save_bucket, stored, timestamp
 
 STAGING = "tuneline-local"
 """The bucket that is there from the start."""
@@ -45,6 +46,7 @@ async def create(store: Store, request: Request) -> Response:
     await request.calling("storage.buckets.insert", f"gs://{said.get('name')}")
     name = check_bucket(said.get("name"))
     check_types(said)
+    retention.check_said(said)
     project = request.first("project")
     if not project:
         raise Refusal(400, "Required parameter: project", reason="required", location="project")
@@ -83,6 +85,7 @@ async def change(store: Store, request: Request, name: str) -> Response:
     await request.calling("storage.buckets.update" if whole else "storage.buckets.patch", f"gs://{name}")
     said, conditions = await request.json(), of_query(request)
     check_types(said)
+    retention.check_said(said)
 
     def step(tx: Transaction) -> Resource:
         resource = loaded(_row(tx, name))
@@ -97,6 +100,7 @@ async def change(store: Store, request: Request, name: str) -> Response:
                 fresh.pop(key, None)
             else:
                 fresh[key] = value
+        retention.check_change(resource, fresh)
         return save_bucket(tx, fresh)
 
     return json_response(await store.index.write(step))
@@ -123,6 +127,25 @@ async def delete(store: Store, request: Request, name: str) -> Response:
 
     await store.index.write(step)
     return Response(status=204)
+
+
+async def lock_retention(store: Store, request: Request, name: str) -> Response:
+    """Makes the bucket's retention policy permanent: from now on it can only be lengthened."""
+    await request.calling("storage.buckets.lockRetentionPolicy", f"gs://{name}")
+    conditions = of_query(request)
+    if conditions.metageneration is None:
+        what = "Required parameter: ifMetagenerationMatch"
+        raise Refusal(400, what, reason="required", location="ifMetagenerationMatch")
+
+    def step(tx: Transaction) -> Resource:
+        resource = bucket_of(tx, name)
+        conditions.check(resource)
+        if not resource.get("retentionPolicy"):
+            raise invalid(f"The bucket {name} has no retention policy that could be locked.")
+        resource["retentionPolicy"]["isLocked"] = True
+        return save_bucket(tx, resource)
+
+    return json_response(await store.index.write(step))
 
 
 async def policy(store: Store, request: Request, name: str) -> Response:
@@ -188,6 +211,7 @@ def _create(tx: Transaction, store: Store, project: str, said: dict[str, Any]) -
         "updated": timestamp(moment),
     }
     statement = "INSERT INTO buckets (name, project, resource) VALUES (?, ?, ?)"
+    retention.check_change({}, resource)
     tx.execute(statement, name, number, stored(resource))
     return resource
 

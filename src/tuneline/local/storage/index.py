@@ -144,6 +144,7 @@ class Index:
     def _commit(self, jobs: list[tuple[Callable[[Transaction], Any], Future[Any]]]) -> None:
         """All jobs in one transaction, each in a savepoint of its own; futures are told after the commit."""
         done: list[tuple[Future[Any], Any, list[str]]] = []
+        refused: list[tuple[Future[Any], Exception]] = []
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for change, future in jobs:
@@ -153,16 +154,18 @@ class Index:
                     done.append((future, change(transaction), transaction.freed))
                 except Exception as error:  # noqa: BLE001 - handed to the caller, who waits for it
                     self._writer.execute("ROLLBACK TO change")
-                    future.set_exception(error)
+                    refused.append((future, error))
                 self._writer.execute("RELEASE change")
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:  # a full disk, a broken file: nothing of this batch was stored
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             for _, future in jobs:
-                if not future.done():
-                    future.set_exception(error)
+                future.set_exception(error)
             return
         for future, result, _ in done:
             future.set_result(result)
+        # Told after the commit too: who hears that another was first must find what that one wrote.
+        for future, refusal in refused:
+            future.set_exception(refusal)
         self._free([blob for _, _, freed in done for blob in freed])

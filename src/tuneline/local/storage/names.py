@@ -90,7 +90,17 @@ _TEXTS = (
     "storageClass",
 )
 _FLAGS = ("defaultEventBasedHold", "eventBasedHold", "temporaryHold")
-_GROUPS = ("contexts", "iamConfiguration", "labels", "lifecycle", "retention", "softDeletePolicy", "versioning")
+_GROUPS = (
+    "contexts",
+    "iamConfiguration",
+    "labels",
+    "lifecycle",
+    "metadata",
+    "retention",
+    "retentionPolicy",
+    "softDeletePolicy",
+    "versioning",
+)
 _LISTS = ("acl", "cors", "defaultObjectAcl")
 _TYPES = {
     **dict.fromkeys(_TEXTS, str),

@@ -8,10 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tuneline.local.resources.errors import ApiError
 from tuneline.local.resources.faults import Dropped, Faults
 from tuneline.local.resources.projects import number_of
 from tuneline.local.storage import acls, batch, buckets, downloads, listing, objects, uploads, xml
+from tuneline.local.storage import partial as partial_answers
 from tuneline.local.storage.asgi import Receive, Scope, Send, drain, request_of, send_response
 from tuneline.local.storage.conditions import of_query
 from tuneline.local.storage.errors import NotModified, Refusal
@@ -75,17 +78,6 @@ class Storage:
     def close(self) -> None:
         self._store.close()
 
-    @staticmethod
-    def claims(scope: Scope) -> bool:
-        """Whether a request's path or host is Cloud Storage's beyond doubt; what nobody claims may be its XML API."""
-        first, _, rest = scope["path"].lstrip("/").partition("/")
-        if first in ("storage", "b"):
-            return True
-        if first in ("upload", "download", "resumable", "batch"):
-            return rest.startswith(("storage/", "b/", "upload/storage/")) or (first == "batch" and not rest)
-        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").partition(":")[0]
-        return host == _HOSTS[0][1:] or host.endswith(_HOSTS)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
@@ -109,7 +101,11 @@ class Storage:
         as_xml = False
         try:
             as_xml, handler = self._route(request)
+            # Read before the effect: a selection that is refused must not have changed anything.
+            mask = partial_answers.parse(request.first("fields")) if request.first("fields") and not as_xml else {}
             response = await handler()
+            if mask and response.stream is None and _is_json(response):
+                response.body = orjson.dumps(partial_answers.select(orjson.loads(response.body), mask))
         except NotModified:
             response = Response(status=304)
         except Refusal as refusal:
@@ -174,6 +170,8 @@ class Storage:
                 return await buckets.test_permissions(store, request, bucket)
             case (("GET" | "PUT"), "b", bucket, "iam"):
                 return await buckets.policy(store, request, bucket)
+            case "POST", "b", bucket, "lockRetentionPolicy":
+                return await buckets.lock_retention(store, request, bucket)
             case "GET", "b", bucket, "storageLayout":
                 home = store.bucket(bucket)
                 layout = {key: home[key] for key in ("location", "locationType")}
@@ -245,6 +243,10 @@ class Storage:
             if message["type"] == "lifespan.shutdown":
                 self.close()
                 return
+
+
+def _is_json(response: Response) -> bool:
+    return any(key == "content-type" and value.startswith("application/json") for key, value in response.headers)
 
 
 def _refused(refusal: Refusal, as_xml: bool) -> Response:

@@ -15,9 +15,10 @@ from typing import Any
 
 import orjson
 
+from tuneline.local.storage import retention
 from tuneline.local.storage.bodies import Bodies, Body
 from tuneline.local.storage.conditions import Conditions
-from tuneline.local.storage.errors import Refusal, no_bucket, no_object
+from tuneline.local.storage.errors import no_bucket, no_object
 from tuneline.local.storage.index import Index, Transaction
 from tuneline.local.storage.names import check_metadata, check_types
 
@@ -133,10 +134,7 @@ def retire(tx: Transaction, bucket: Resource, row: sqlite3.Row, *, forever: bool
     """Takes an object away: to a noncurrent version where the bucket keeps versions, else (or `forever`) for good."""
     resource = loaded(row)
     key = (row["bucket"], row["name"], row["generation"])
-    if resource.get("temporaryHold") or resource.get("eventBasedHold"):
-        raise Refusal(
-            403, f"Object '{row['bucket']}/{row['name']}' is under active hold and cannot be deleted or overwritten."
-        )
+    retention.check_free(bucket, resource)
     if bucket.get("versioning", {}).get("enabled") and not forever:
         resource["timeDeleted"] = timestamp(tx.tick())
         statement = "UPDATE objects SET live = 0, resource = ? WHERE bucket = ? AND name = ? AND generation = ?"
@@ -198,6 +196,7 @@ def stored(value: object) -> str:
 def edited(resource: Resource, said: Mapping[str, Any], *, whole: bool = False) -> Resource:
     """The resource with what a caller says: null takes a field away, `metadata` is merged; `whole` replaces all."""
     check_types(said)
+    retention.check_said(said)
     result = copy.deepcopy(resource)
     if whole:
         kept = ("storageClass", "contentType", "acl", "kmsKeyName")
