@@ -77,9 +77,14 @@ def settle(
     image: str | None,
     max_cost: float | None,
 ) -> Settled:
-    """File and options as one request; raises `UsageError` with everything that is wrong with it."""
+    """File and options as one request.
+
+    Raises:
+        UsageError: everything that is wrong with it.
+        OverCostLimit: there is a limit, and nobody knows the price.
+    """
     from tuneline.errors import Problem, UsageError
-    from tuneline.planning import check_request
+    from tuneline.planning import check_cost, check_request
     from tuneline.runs import templates
     from tuneline.runs.request import read_assignments, read_config
 
@@ -110,6 +115,7 @@ def settle(
     problems += check_request(template, checked, given=set(parameters), region=region, local=local)
     if problems:
         raise UsageError(problems)
+    check_cost(template, parameters, local=local)
     return Settled(
         template=template,
         project=str(parameters["project"]),

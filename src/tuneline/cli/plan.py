@@ -15,7 +15,8 @@ from tuneline.cli.options import run_options
 def command(form: str, **options: object) -> None:
     """Plan TEMPLATE: engine, regions, slice, steps and epochs, cost; or all that is wrong with the request.
 
-    The datasets are read where they are; nothing is uploaded and nothing is made.
+    The datasets are read where they are, and the project is asked for its bucket, weights, TensorBoard, key and quota;
+    nothing is uploaded and nothing is made.
     """
     from tuneline import planning
     from tuneline.cli.options import service_of, settle
@@ -25,7 +26,9 @@ def command(form: str, **options: object) -> None:
     if options["local"]:
         service_of(options["data"])
     parameters = settled.parameters
-    plan = planning.plan(parameters, facts(parameters), region=settled.region)
+    plan = planning.plan(parameters, facts(parameters), region=settled.region, template=settled.template)
+    if not options["local"]:
+        plan = planning.check_project(plan)
     if form == "text":
         click.echo(planning.render(plan))
     elif form == "json":

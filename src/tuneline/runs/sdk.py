@@ -41,15 +41,17 @@ def submit(
 
     Raises:
         UsageError: every reason against the request, at once; nothing was made.
+        OverCostLimit: `max_cost_usd` is given, and nobody knows the price.
     """
     from google.cloud import aiplatform
 
-    from tuneline.planning import check_request
+    from tuneline.planning import check_cost, check_request
 
     given = {"project": project, **parameters}
     problems = check_request(template, given, given=set(given), region=region)
     if problems:
         raise UsageError(problems)
+    check_cost(template, given)
     name = job_id(template)
     key = str(given.get("encryption_spec_key_name") or "") or None
     with tempfile.TemporaryDirectory() as folder:

@@ -34,7 +34,7 @@ def list_locations(service: Any, request: Any, call: Call) -> Any:
     from tuneline import catalog
 
     answer = service.api.new("google.cloud.location.ListLocationsResponse")
-    for region in (*(r.name for r in catalog.regions()), "us", "eu", "global"):
+    for region in (*catalog.regions(), "us", "eu", "global"):
         answer.locations.add(name=f"{request.name}/locations/{region}", location_id=region)
     return answer
 
