@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import subprocess
 import sys
 import time
@@ -14,17 +15,18 @@ from tuneline.testing import LocalVertex
 WHERE = "projects/p-1/locations/us-central1"
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
 def test_it_is_ready_in_a_moment_and_small(fresh_vertex):
-    """The best of three starts is under a second here, where tests run beside it; 0.6 s is the benchmark's figure."""
+    """Under 0.6 s of processor time, best of three (the time by the clock, on a quiet machine, is the benchmark's)."""
     took = []
     for _ in range(3):
         fresh_vertex.stop()
-        began = time.monotonic()
         fresh_vertex.start()
-        took.append(time.monotonic() - began)
-    assert min(took) < 1.0
-    pid = fresh_vertex.process.pid
-    with open(f"/proc/{pid}/status") as status:
+        with open(f"/proc/{fresh_vertex.process.pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        took.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+    assert min(took) < 0.6
+    with open(f"/proc/{fresh_vertex.process.pid}/status") as status:
         resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
     assert resident < 120 * 1024
 
@@ -106,6 +108,22 @@ def test_faults_refuse_delay_and_cut_connections_as_often_as_asked(fresh_vertex)
     listed = fresh_vertex.request("GET", path)["endpoints"]
     assert time.monotonic() - began >= 0.3
     assert [e["displayName"] for e in listed] == ["made"]
+
+
+def test_an_effect_may_land_late_and_a_list_may_lag(fresh_vertex):
+    """What exactly-once has to survive: nothing there when the client looks, and there afterwards."""
+    path = f"/v1/{WHERE}/endpoints"
+    fresh_vertex.fault("CreateEndpoint", late="0.5s")
+    with pytest.raises((OSError, http.client.HTTPException)):
+        fresh_vertex.request("POST", path, {"displayName": "late"})
+    assert fresh_vertex.request("GET", path) == {}
+    deadline = time.monotonic() + 10
+    while not fresh_vertex.request("GET", path):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    fresh_vertex.fault("ListEndpoints", lag=60)
+    assert fresh_vertex.request("GET", path) == {}
+    assert len(fresh_vertex.request("GET", path)["endpoints"]) == 1
 
 
 def test_the_clock_moves_forward_and_stays_there(fresh_vertex):

@@ -143,6 +143,19 @@ def _deployed(service: Any, endpoint: Any) -> Source:
     return Source(base=variables[BASE_VARIABLE], adapter=version.artifact_uri)
 
 
+@method("google.cloud.aiplatform.v1.LlmUtilityService.CountTokens")
+@method("google.cloud.aiplatform.v1beta1.PredictionService.CountTokens")
+async def count_tokens(service: Any, request: Any, call: Call) -> Any:
+    """The tokens of a prompt by the tokenizer of the model that would answer it."""
+    source = source_of(service, request.endpoint)
+    prompt = {"messages": _messages(request), "max_new_tokens": 1}
+    found, _ = await service.serving.ask(source, prompt)
+    answered = service.api.new(f"google.cloud.aiplatform.{call.version}.CountTokensResponse")
+    answered.total_tokens = found.prompt_tokens
+    answered.total_billable_characters = sum(len(message["text"]) for message in _messages(request))
+    return answered
+
+
 @method(SERVICE + "Predict")
 async def predict(service: Any, request: Any, call: Call) -> Any:
     """One text for each instance `{"prompt": …}`; parameters are `maxOutputTokens`, `temperature`, `topP`, `topK`."""

@@ -18,7 +18,7 @@ from tuneline.local.resources import standard
 from tuneline.local.resources.behaviour import METHODS, Call
 from tuneline.local.resources.calls import CallLog
 from tuneline.local.resources.errors import ApiError
-from tuneline.local.resources.faults import Faults
+from tuneline.local.resources.faults import Dropped, Fault, Faults, Late
 from tuneline.local.resources.names import check_location
 from tuneline.local.resources.projects import Projects
 from tuneline.local.resources.store import Store
@@ -47,13 +47,11 @@ class Engine:
         began = time.monotonic()
         resource = ""
         try:
-            fault = await self.faults.before(method.name)
+            fault = await self._fault(method, request, call)
             self._normalise(request)
             resource = _resource_of(request)
             self._check(method, request)
-            answer = self._dispatch(method, request, call)
-            if inspect.isawaitable(answer):
-                answer = await answer
+            answer = await self._carry_out(method, request, call, fault)
             if not isinstance(answer, AsyncGenerator):
                 answer = self.api.convert(answer, method.output)
                 resource = getattr(answer, "name", "") or resource
@@ -68,10 +66,33 @@ class Engine:
         except asyncio.CancelledError:
             self.calls.record(call, resource, 499, began, "the client went away")
             raise
+        except Dropped as dropped:
+            self.calls.record(call, resource, 0, began, str(dropped))
+            raise
         except Exception as error:
             self.calls.record(call, resource, 500, began, repr(error))
             raise
         self.calls.record(call, resource, 200, began)
+        return answer
+
+    async def _fault(self, method: Method, request: Any, call: Call) -> Fault | None:
+        """Use up a fault that waits for this method."""
+        try:
+            return await self.faults.before(method.name)
+        except Late as late:
+            self.service.background(self._later(late.seconds, method, request, call), name=f"late {method.name}")
+            raise
+
+    async def _later(self, seconds: float, method: Method, request: Any, call: Call) -> None:
+        await asyncio.sleep(seconds)
+        await self.call(method, request, call)
+
+    async def _carry_out(self, method: Method, request: Any, call: Call, fault: Fault | None) -> Any:
+        answer = self._dispatch(method, request, call)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if fault is not None and fault.lag_s:
+            standard.leave_out_young(answer, self.service.now().timestamp() - fault.lag_s)
         return answer
 
     async def _converted(self, answers: AsyncGenerator[Any, None], full_name: str) -> AsyncGenerator[Any, None]:

@@ -18,6 +18,14 @@ class Dropped(Exception):
     """The connection is to be closed without an answer."""
 
 
+class Late(Dropped):
+    """The same; the effect is still to happen, so many seconds from now."""
+
+    def __init__(self, method: str, seconds: float) -> None:
+        super().__init__(f"fault: {method} dropped, its effect comes {seconds:g} s late")
+        self.seconds = seconds
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """What happens to the next `times` calls of the methods that match."""
@@ -28,16 +36,20 @@ class Fault:
     """HTTP status to refuse with; 0: no refusal."""
     times: int = 1
     delay_s: float = 0.0
-    """Seconds before the effect; with `late` after the answer was dropped."""
+    """Seconds before the effect."""
     drop: str = ""
     """`before` or `after` the effect: the connection is cut and no answer sent."""
+    late_s: float = 0.0
+    """The connection is cut at once, and the effect happens so many seconds later."""
+    lag_s: float = 0.0
+    """A list leaves out what was made in the last so many seconds."""
     message: str = ""
     retry_after_s: float | None = None
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Fault:
-        """From the body of POST /_tuneline/faults: method, status, times, delay, drop, message, retryAfter."""
-        known = {"method", "status", "times", "delay", "drop", "message", "retryAfter"}
+        """From the body of POST /_tuneline/faults."""
+        known = {"method", "status", "times", "delay", "drop", "late", "lag", "message", "retryAfter"}
         unknown = sorted(set(value) - known)
         if unknown:
             raise invalid(unknown[0], f"is no part of a fault; known are {', '.join(sorted(known))}.")
@@ -50,7 +62,9 @@ class Fault:
             method=str(value["method"]),
             status=status,
             times=int(value.get("times", 1)),
-            delay_s=float(str(value.get("delay", 0)).removesuffix("s")),
+            delay_s=_seconds(value, "delay"),
+            late_s=_seconds(value, "late"),
+            lag_s=_seconds(value, "lag"),
             drop=value.get("drop", ""),
             message=value.get("message", ""),
             retry_after_s=value.get("retryAfter"),
@@ -58,6 +72,14 @@ class Fault:
 
     def to_json(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if v not in ("", 0, None)}
+
+
+def _seconds(value: dict[str, Any], name: str) -> float:
+    """`2`, `2.5` or `"2s"`."""
+    try:
+        return float(str(value.get(name, 0)).removesuffix("s"))
+    except ValueError:
+        raise invalid(name, f"'{value[name]}' are no seconds; write 2 or '2s'.") from None
 
 
 def _status(given: Any) -> int:
@@ -96,6 +118,8 @@ class Faults:
             del self._waiting[at]
         if fault.delay_s:
             await asyncio.sleep(fault.delay_s)
+        if fault.late_s:
+            raise Late(method, fault.late_s)
         if fault.drop == "before":
             raise Dropped(f"fault: {method} dropped before its effect")
         if fault.status:

@@ -124,6 +124,15 @@ def list_(service: Any, method: Method, request: Any, call: Call) -> Any:
     return answer
 
 
+def leave_out_young(answer: Any, before: float) -> None:
+    """Take out of a list's answer what was made after a time (Unix seconds): how a list lags."""
+    for field, rows in answer.ListFields():
+        if field.is_repeated and field.message_type and "create_time" in field.message_type.fields_by_name:
+            old = [row for row in rows if row.create_time.ToNanoseconds() < before * 1e9]
+            answer.ClearField(field.name)
+            getattr(answer, field.name).extend(old)
+
+
 def page(rows: list[Any], request: Any) -> tuple[list[Any], str]:
     """(one page of the rows in the order asked, the token for the next); newest first unless `order_by` says else.
 

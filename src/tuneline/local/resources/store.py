@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
@@ -27,6 +27,9 @@ CREATE INDEX IF NOT EXISTS by_kind ON resources (kind, parent, created, name);
 CREATE TABLE IF NOT EXISTS operations (
   name TEXT PRIMARY KEY, created INTEGER NOT NULL, done INTEGER NOT NULL, body BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS points (
+  series TEXT NOT NULL, step INTEGER NOT NULL, wall INTEGER NOT NULL, value REAL NOT NULL, PRIMARY KEY (series, step)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
@@ -128,6 +131,7 @@ class Store:
     def delete(self, name: str) -> None:
         """Remove a resource and everything below it."""
         below = name + "/"
+        self._db.execute("DELETE FROM points WHERE series = ? OR substr(series, 1, ?) = ?", (name, len(below), below))
         self._db.execute("DELETE FROM resources WHERE name = ? OR substr(name, 1, ?) = ?", (name, len(below), below))
 
     def list(self, kind: str, parent: str = "") -> Iterator[Any]:
@@ -180,6 +184,30 @@ class Store:
 
     def delete_operation(self, name: str) -> None:
         self._db.execute("DELETE FROM operations WHERE name = ?", (name,))
+
+    # Points of time series
+
+    def add_points(self, series: str, points: Iterable[tuple[int, int, float]]) -> None:
+        """Write (step, wall time in nanoseconds, value); a step that is there already is replaced."""
+        rows = [(series, *point) for point in points]
+        self._db.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?)", rows)
+
+    def points(self, series: str) -> list[tuple[int, int, float]]:
+        """(step, wall time in nanoseconds, value), by step."""
+        rows = self._db.execute("SELECT step, wall, value FROM points WHERE series = ? ORDER BY step", (series,))
+        return rows.fetchall()
+
+    def last_point(self, series: str) -> tuple[int, int, float] | None:
+        """The point with the highest step, or None."""
+        query = "SELECT step, wall, value FROM points WHERE series = ? ORDER BY step DESC LIMIT 1"
+        found = self._db.execute(query, (series,)).fetchone()
+        return None if found is None else (found[0], found[1], found[2])
+
+    def count_points(self, above: str) -> int:
+        """How many points there are below a name."""
+        below = above + "/"
+        query = "SELECT count(*) FROM points WHERE substr(series, 1, ?) = ?"
+        return int(self._db.execute(query, (len(below), below)).fetchone()[0])
 
     # Facts of the service itself
 
