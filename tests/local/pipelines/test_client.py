@@ -24,7 +24,6 @@ job = aiplatform.PipelineJob(
 )
 job.submit()
 job.wait()
-assert job.has_failed is (sys.argv[4] == "FAILED"), job.state
 names = sorted(task.task_name for task in job.gca_resource.job_detail.task_details)
 print(job.state.name, ",".join(names))
 """
@@ -41,7 +40,7 @@ def test_the_sdk_submits_and_waits(
         **redirect.environment(shared.url, shared.data),
     }
     answer = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(template), "by-sdk", ROOT, "SUCCEEDED"],
+        [sys.executable, "-c", SCRIPT, str(template), "by-sdk", ROOT],
         env=environment,
         capture_output=True,
         text=True,

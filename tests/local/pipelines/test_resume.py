@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -58,6 +59,21 @@ def test_a_run_goes_on_after_kill_9(victim: str, service: Service, compile_pipel
     assert run.state == "SUCCEEDED"
     assert run.outputs == {"Output": "firstsecond"}
     assert (began(tmp_path, "first"), began(tmp_path, "second")) == (1, 2)
+
+
+def test_a_copied_folder_goes_on_elsewhere(service: Service, compile_pipeline: Compile, tmp_path: Path) -> None:
+    """The data folder is a plain folder: a copy of it, served, takes the unfinished job to its end."""
+    name = service.submit(compile_pipeline(corpus.goes_on), {"folder": str(tmp_path)})
+    until(lambda: began(tmp_path, "second") == 1)
+    service.kill()
+    until(lambda: not task_processes(service.folder(name)))
+    shutil.copytree(service.data, tmp_path / "copy")
+    shutil.rmtree(service.data)
+    service.data = tmp_path / "copy"
+    service.start()
+    until(lambda: began(tmp_path, "second") == 2)
+    (tmp_path / "second.go").touch()
+    assert service.ended(name).outputs == {"Output": "firstsecond"}
 
 
 def test_a_killed_task_fails_like_any_other(service: Service, compile_pipeline: Compile, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ class PipelineJobs(PassiveBehaviour):
             if not (folder / "job.json").exists():
                 self._write(service, resource)
             if not pipelines.has_ended(folder):
-                pipelines.set_environment(folder, service.environment("driver", name=resource.name))
+                pipelines.amend(folder, _places(service, resource.name))
                 self._start(service, resource.name)
 
     # -- drivers -----------------------------------------------------------------------------------------------
@@ -145,9 +145,7 @@ class PipelineJobs(PassiveBehaviour):
             **job,
             "pipelineSpec": spec,
             "runtimeConfig": {**job["runtimeConfig"], "parameterValues": values},
-            "environment": service.environment("driver", name=resource.name),
-            "environments": str(service.data / "environments"),
-            "cache": str(service.data / "cache" / folder.parent.relative_to(service.data / "pipelines")),
+            **_places(service, resource.name),
         }
         job_file.write_json(folder / "job.json", record)
 
@@ -202,6 +200,16 @@ def folder_of(service: Service, name: str) -> Path:
     """The folder of a job: its id, and the project and region where they tell two jobs of one id apart."""
     _, project, _, location, _, job = name.split("/")
     return service.data / "pipelines" / project / location / job
+
+
+def _places(service: Service, name: str) -> dict[str, Any]:
+    """What of a job's file depends on where the service is: its tasks' environment, and folders it shares."""
+    region = folder_of(service, name).parent.relative_to(service.data / "pipelines")
+    return {
+        "environment": service.environment("driver", name=name),
+        "environments": str(service.data / "environments"),
+        "cache": str(service.data / "cache" / region),
+    }
 
 
 def _spec_of(service: Service, resource: Message, job: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

@@ -76,10 +76,9 @@ def cancel(folder: Path) -> None:
         _wake(folder / DRIVER)
 
 
-def set_environment(folder: Path, environment: dict[str, str]) -> None:
-    """Replace the environment of the tasks still to come, as when the service has come back at another address."""
-    job = job_file.load(folder)
-    job_file.write_json(folder / "job.json", {**job, "environment": environment})
+def amend(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Replace fields of `job.json`, as when the service has come back at another address or in another folder."""
+    job_file.write_json(folder / "job.json", {**job_file.load(folder), **fields})
 
 
 def _wake(folder: Path) -> None:
