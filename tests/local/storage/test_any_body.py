@@ -103,7 +103,7 @@ async def ask(application: storage.Storage, method: str, target: str, body: byte
     return int(sent[0]["status"]), b"".join(message.get("body", b"") for message in sent[1:])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(target=TARGETS, body=BODIES)
 def test_no_body_makes_the_store_fail(application: storage.Storage, target: tuple[str, str], body: Any) -> None:
     """Any JSON to any method that takes some, and what it left behind can be read."""

@@ -18,19 +18,25 @@ from tuneline.local.storage.store import Resource, Store, bucket_of, etag, loade
 
 STAGING = "tuneline-local"
 """The bucket that is there from the start."""
-OWN = (
-    "kind",
-    "id",
-    "name",
-    "projectNumber",
-    "timeCreated",
-    "updated",
-    "metageneration",
-    "etag",
-    "location",
-    "locationType",
+SETTINGS = (
+    "acl",
+    "autoclass",
+    "billing",
+    "cors",
+    "defaultEventBasedHold",
+    "defaultObjectAcl",
+    "encryption",
+    "iamConfiguration",
+    "labels",
+    "lifecycle",
+    "logging",
+    "retentionPolicy",
+    "rpo",
+    "storageClass",
+    "versioning",
+    "website",
 )
-"""Fields that no patch changes."""
+"""What a caller may say of a bucket; what else is said is passed over, as Cloud Storage does."""
 MULTI_REGIONS = ("US", "EU", "ASIA")
 
 
@@ -90,10 +96,10 @@ async def change(store: Store, request: Request, name: str) -> Response:
     def step(tx: Transaction) -> Resource:
         resource = loaded(_row(tx, name))
         conditions.check(resource)
-        fresh = {key: value for key, value in resource.items() if key in OWN or not whole or key == "storageClass"}
-        for key, value in said.items():
-            if key in OWN:
-                continue
+        kept = ("storageClass", "iamConfiguration")
+        fresh = {key: value for key, value in resource.items() if not whole or key not in SETTINGS or key in kept}
+        for key in set(said) & set(SETTINGS):
+            value = said[key]
             if not whole and isinstance(value, dict) and isinstance(fresh.get(key), dict):
                 value = {k: v for k, v in {**fresh[key], **value}.items() if v is not None}
             if value is None:
@@ -198,9 +204,10 @@ def _create(tx: Transaction, store: Store, project: str, said: dict[str, Any]) -
         },
         # Deleted is deleted here: no copy is kept to be restored.
         "softDeletePolicy": {"retentionDurationSeconds": "0"},
-        **{key: value for key, value in said.items() if value is not None},
+        **{key: said[key] for key in SETTINGS if said.get(key) is not None},
         "kind": "storage#bucket",
         "id": name,
+        "name": name,
         "selfLink": f"https://www.googleapis.com/storage/v1/b/{name}",
         "projectNumber": number,
         "location": location.upper(),
