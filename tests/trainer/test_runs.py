@@ -1,0 +1,253 @@
+"""A run writes what docs/trainer.md says, goes on where it stopped, bit by bit, and refuses what it cannot do well."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.trainer.conftest import rows, write_rows
+from tests.trainer.test_tensorboard import records
+
+Start = Callable[..., "subprocess.Popen[str]"]
+Write = Callable[..., str]
+
+
+def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+    """Everything the process said; it must end with `code`."""
+    said = process.communicate(timeout=240)[1]
+    assert process.returncode == code, said
+    return said
+
+
+def adapters(output: Path) -> dict[str, bytes]:
+    """Every checkpoint's files but the times in them."""
+    return {
+        str(path.relative_to(output)): path.read_bytes() for path in sorted(output.glob("checkpoints/*/*.safetensors"))
+    }
+
+
+def json_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Where the run that others are compared with will be, once a test has made it."""
+    return {"folder": tmp_path_factory.mktemp("finished") / "output"}
+
+
+@pytest.fixture
+def reference(finished: dict[str, Path], start: Start, write_config: Write) -> Path:
+    """A run that nothing disturbed."""
+    if not finished["folder"].exists():
+        finish(start(write_config(), finished["folder"]))
+    return finished["folder"]
+
+
+def test_the_files_of_a_run(reference: Path) -> None:
+    """Curves, evaluations, checkpoints, predictions and the result, each in its documented form."""
+    result = json.loads((reference / "result.json").read_text())
+    assert (result["state"], result["steps"], result["stop_reason"]) == ("succeeded", 12, "train_steps")
+    assert [c["step"] for c in result["checkpoints"]] == [4, 8, 12]
+    assert result["base_model"]["stand_in"] is False
+    assert result["dataset"]["examples"] == 24
+    curve = json_lines(reference / "metrics.jsonl")
+    assert [row["step"] for row in curve] == list(range(13))
+    assert [row["step"] for row in curve if "/eval_total_loss" in row] == [0, 4, 8, 12]
+    for checkpoint, step in zip([result["base"], *result["checkpoints"]], (0, 4, 8, 12), strict=True):
+        scores = json_lines(reference / "evaluations" / f"step-{step:06d}.jsonl")
+        evaluation = checkpoint["evaluation"]
+        assert [score["index"] for score in scores] == list(range(5))
+        assert evaluation["tokens"] == sum(score["tokens"] for score in scores)
+        assert evaluation["loss"] == pytest.approx(sum(score["loss"] for score in scores) / evaluation["tokens"])
+        assert evaluation["accuracy"] == sum(score["correct"] for score in scores) / evaluation["tokens"]
+    assert curve[12]["/train_total_loss"] < curve[1]["/train_total_loss"]
+    assert result["checkpoints"][-1]["evaluation"]["loss"] < result["base"]["evaluation"]["loss"]
+
+
+def test_predictions_of_base_and_candidates(reference: Path) -> None:
+    """Each prediction stands beside its input and what was expected; where result.json names a file, it is there."""
+    result = json.loads((reference / "result.json").read_text())
+    named = [entry["predictions"] for entry in (result["base"], *result["checkpoints"]) if entry["predictions"]]
+    assert str(reference / "predictions" / "base.jsonl") in named
+    assert str(reference / "predictions" / "step-000012.jsonl") in named
+    for uri in named:
+        predicted = json_lines(Path(uri))
+        assert [(row["input"], row["expected"]) for row in predicted] == [
+            (row["input_text"], row["output_text"]) for row in rows(3, first=200)
+        ]
+        assert {row["finish"] for row in predicted} <= {"stop", "length"}
+
+
+def test_tensorboard_holds_the_same_curves(reference: Path) -> None:
+    """One event file: its version, then a record for every row of metrics.jsonl."""
+    (path,) = (reference / "tensorboard").iterdir()
+    events = records(path.read_bytes())
+    assert len(events) == 1 + 13
+    assert b"/eval_num_predictions" in events[1]
+    assert b"/train_fraction_of_correct_next_step_preds" in events[2]
+
+
+def test_others_can_read_what_was_written(reference: Path) -> None:
+    """Files are readable by other users, as far as the umask lets them be."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in reference.rglob("*.safetensors"):
+        assert path.stat().st_mode & 0o044 == 0o044 & ~umask
+
+
+def test_a_complete_run_is_left_alone(reference: Path, start: Start, write_config: Write) -> None:
+    """The same command again changes nothing and ends well."""
+    before = {path: path.stat().st_mtime_ns for path in reference.rglob("*.*") if path.is_file()}
+    said = finish(start(_same(reference, write_config), reference))
+    assert "complete already" in said
+    assert {path: path.stat().st_mtime_ns for path in reference.rglob("*.*") if path.is_file()} == before
+
+
+def test_a_changed_configuration_is_refused(reference: Path, start: Start, write_config: Write) -> None:
+    """The error names every field that differs, with both values."""
+    said = finish(start(_same(reference, write_config, seed=3, learning_rate_multiplier=2.0), reference), code=2)
+    assert "seed: was 0" in said
+    assert "learning_rate_multiplier: was 1.0" in said
+
+
+def _same(reference: Path, write_config: Write, **changes: Any) -> str:
+    before = json.loads((reference / "run.json").read_text())
+    data = {name: before[name] for name in ("train_data", "evaluation_data", "prediction_data")}
+    return write_config(**data, **changes)
+
+
+def run_with_kills(start: Start, config: str, output: Path, kills: int, seed: int) -> int:
+    """Kill the run `kills` times, each a random while after it began to train or predict; then let it end.
+
+    Returns how often it was killed before it was done.
+    """
+    r = random.Random(seed)
+    killed = 0
+    for _ in range(kills):
+        process = start(config, output)
+        assert process.stderr is not None
+        lines = r.randrange(1, 5)
+        for _ in range(lines):
+            if not process.stderr.readline():
+                break
+        time.sleep(r.random() * 0.2)  # any moment will do, and there is none to wait for
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+    finish(start(config, output))
+    return killed
+
+
+def test_killed_and_resumed_is_the_same_bit_by_bit(
+    reference: Path, start: Start, write_config: Write, tmp_path: Path
+) -> None:
+    """kill -9 at three random moments: adapters, optimizer state, evaluations and predictions equal those of a run
+    that nothing disturbed, and the curve has every step once."""
+    output = tmp_path / "output"
+    assert run_with_kills(start, write_config(), output, kills=3, seed=1) >= 1
+    assert_same(reference, output)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_twenty_random_kills(reference: Path, start: Start, write_config: Write, tmp_path: Path) -> None:
+    """The same for twenty moments over four runs."""
+    killed = 0
+    for seed in range(4):
+        output = tmp_path / f"output{seed}"
+        killed += run_with_kills(start, write_config(), output, kills=5, seed=100 + seed)
+        assert_same(reference, output)
+    assert killed >= 10
+
+
+def assert_same(reference: Path, output: Path) -> None:
+    expected = adapters(reference)
+    assert len(expected) == 4
+    assert adapters(output) == expected
+    for part in ("evaluations", "predictions"):
+        names = sorted(path.name for path in (reference / part).iterdir())
+        assert sorted(path.name for path in (output / part).iterdir()) == names
+        for name in names:
+            assert (output / part / name).read_bytes() == (reference / part / name).read_bytes()
+    assert [row["step"] for row in json_lines(output / "metrics.jsonl")] == list(range(13))
+    assert len(list((output / "tensorboard").iterdir())) == 1
+
+
+def test_sigterm_leaves_a_checkpoint_and_says_resume_me(
+    reference: Path, start: Start, write_config: Write, tmp_path: Path
+) -> None:
+    """Exit code 75 from the middle of an interval; the next attempt goes on from there, to the same end."""
+    output, config = tmp_path / "output", write_config()
+    process = start(config, output)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("step 4/12"):
+            break
+    process.terminate()
+    said = process.communicate(timeout=240)[1]
+    assert process.returncode == 75, said
+    assert "run the same command again" in said.splitlines()[-1]
+    assert not (output / "result.json").exists()
+    assert "resuming after step" in finish(start(config, output))
+    assert_same(reference, output)
+
+
+def test_one_output_has_one_writer(start: Start, write_config: Write, tmp_path: Path) -> None:
+    """A second process in the same output leaves at once; the first is not disturbed."""
+    output, config = tmp_path / "output", write_config(prediction_data="", train_steps=4)
+    first = start(config, output)
+    assert first.stderr is not None
+    first.stderr.readline()
+    said = finish(start(config, output), code=1)
+    assert "in use by another process" in said.splitlines()[-1]
+    finish(first)
+
+
+def test_the_claim_decides_who_trains(start: Start, write_config: Write, tmp_path: Path) -> None:
+    """The first makes the ledger's object; one with another nonce leaves with 0 and writes nothing."""
+    claim, config = tmp_path / "1.job", write_config(train_steps=1, evaluation_data="", prediction_data="")
+    job = {"TUNELINE_CLAIM": str(claim), "TUNELINE_NONCE": "a", "TUNELINE_JOB_NAME": "projects/p/customJobs/7"}
+    finish(start(config, tmp_path / "mine", **job))
+    assert json.loads(claim.read_text()) == {"nonce": "a", "name": "projects/p/customJobs/7"}
+    said = finish(start(config, tmp_path / "other", **{**job, "TUNELINE_NONCE": "b"}))
+    assert "projects/p/customJobs/7" in said
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_run(start: Start, write_config: Write, tmp_path: Path) -> None:
+    """The error names the step and the lines of its batch; no checkpoint of it is made."""
+    config = write_config(learning_rate=1e30, evaluation_data="")
+    said = finish(start(config, tmp_path / "output"), code=1).splitlines()[-1]
+    assert "the loss became" in said
+    assert "lines " in said
+    assert not list((tmp_path / "output").glob("checkpoints/*"))
+
+
+def test_bad_input_is_told_before_anything_is_written(start: Start, write_config: Write, tmp_path: Path) -> None:
+    """Exit code 2 for the configuration, 3 for the data; the last line says what and where."""
+    said = finish(start(write_config(train_stepps=3), tmp_path / "a"), code=2)
+    assert "did you mean train_steps?" in said.splitlines()[-1]
+    assert not (tmp_path / "a").exists()
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"input_text": "a"}\n')
+    said = finish(start(write_config(train_data=str(broken)), tmp_path / "b"), code=3)
+    assert "broken.jsonl" in said.splitlines()[-1]
+    assert not (tmp_path / "b" / "run.json").exists()
+
+
+def test_an_evaluation_set_of_one_line_will_do(start: Start, write_config: Write, tmp_path: Path) -> None:
+    """One example is evaluated like many."""
+    single = write_rows(tmp_path / "single.jsonl", rows(1, first=300))
+    finish(start(write_config(evaluation_data=single, prediction_data="", train_steps=4), tmp_path / "output"))
+    result = json.loads((tmp_path / "output" / "result.json").read_text())
+    assert result["checkpoints"][0]["evaluation"]["examples"] == 1
