@@ -42,6 +42,9 @@ async def answer(service: Any, request: Any, response_type: str, *, source: Sour
     """One GenerateContentResponse of any API version from one GenerateContentRequest."""
     name = request.model
     source = source or source_of(service, name)
+    for field in ("tools", "cached_content"):
+        if field in request.DESCRIPTOR.fields_by_name and getattr(request, field):
+            raise ApiError("UNIMPLEMENTED", f"{field}: the local model answers a prompt with text and does no more.")
     config = request.generation_config
     if config.candidate_count > 1:
         raise invalid("generationConfig.candidateCount", "The local model gives one candidate.")

@@ -29,8 +29,7 @@ def create(service: Any, method: Method, request: Any, call: Call) -> Any:
     """Store a new resource and start what it stands for."""
     field = _resource_field(service, method, request)
     kind = field.message_type.name
-    has_state = "state" in field.message_type.fields_by_name
-    if kind not in BEHAVIOURS and (has_state or method.response):
+    if kind not in BEHAVIOURS and acts(field.message_type, method):
         raise ApiError(
             "UNIMPLEMENTED",
             f"{method.full_name} is not implemented by the local Vertex AI: a {kind} does something, and nothing here "
@@ -58,6 +57,11 @@ def create(service: Any, method: Method, request: Any, call: Call) -> Any:
         return operations.finished(service, method, call, resource.name, resource)
     found.reading(service, resource)
     return resource
+
+
+def acts(descriptor: Any, create_method: Method) -> bool:
+    """Whether a kind of resource does something once it is made, rather than be a record."""
+    return "state" in descriptor.fields_by_name or bool(create_method.response) or descriptor.name.endswith("Job")
 
 
 def already_exists(name: str) -> ApiError:
