@@ -25,7 +25,8 @@ def test_a_task_is_forked_and_looks_freshly_started(shared: Service, compile_pip
     name = shared.submit(compile_pipeline(corpus.goes_on), {"folder": str(tmp_path)})
     until(lambda: (tmp_path / "second.began").exists())
     (pid,) = task_processes(shared.folder(name))
-    assert b"zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert arguments(pid)[-3] == b"tuneline.local.pipelines.zygote"
+    assert arguments(pid)[-1] == b"theirs", "nothing of our own steps is prepared for another author's pipeline"
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     assert (int(stat[2]), int(stat[3])) == (pid, pid), "it leads its own group and session"
     assert Path(f"/proc/{pid}/cwd").resolve().is_relative_to(shared.folder(name) / "tasks")

@@ -22,26 +22,26 @@ class WarmStart:
 
     def __init__(self, environment: Mapping[str, str], *, ours: bool) -> None:
         self.socket: socket.socket | None = None
-        if sys.platform != "linux" or environment.get("TUNELINE_WARM_START") == "0":
+        if sys.platform != "linux":
             return
-        ours, theirs = socket.socketpair()
-        with theirs:
+        near, far = socket.socketpair()
+        with far:
             self.process = subprocess.Popen(
                 [
                     sys.executable,
                     "-P",
                     "-m",
                     "tuneline.local.pipelines.zygote",
-                    str(theirs.fileno()),
+                    str(far.fileno()),
                     "ours" if ours else "theirs",
                 ],
-                pass_fds=[theirs.fileno()],
+                pass_fds=[far.fileno()],
                 stdin=subprocess.DEVNULL,
                 # numpy starts no threads of its own then, which would make forking unsafe.
                 env={**environment, "PYTHONUTF8": "1", "_KFP_RUNTIME": "true", "OPENBLAS_NUM_THREADS": "1"},
                 start_new_session=True,
             )
-        self.socket = ours
+        self.socket = near
 
     def start(self, attempt: Attempt, *, grace_s: float = GRACE_S) -> Supervised | None:
         """The process of a task, or None where it has to be started another way."""
