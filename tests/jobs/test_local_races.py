@@ -68,6 +68,22 @@ def test_an_answer_lost_after_the_effect_is_found_by_its_label(here: LocalVertex
     jobs.engine("custom_training").cancel(submission.name)
 
 
+def test_a_list_that_lags_delays_the_finding_and_no_more(here: LocalVertex, pipe: Path) -> None:
+    """The answer is lost, the effect lands a moment later, and no list shows it before most of W has passed."""
+    settings = Settings(deadline_s=3.0, window_s=4.0, poll_s=0.1)
+    here.fault("CreateCustomJob", late=0.5)
+    here.fault("ListCustomJobs", lag=3.0, times=1000)
+    began = time.monotonic()
+    submission = submit(pipe, 12, settings)
+    took = time.monotonic() - began
+    here.request("DELETE", "/_tuneline/faults")
+    assert 3.0 < took < settings.patience_s
+    assert not submission.adopted
+    found = jobs.engine("custom_training").find("tuneline-local", "us-central1", submission.fingerprint)
+    assert [job.name for job in found] == [submission.name], "a second create call was sent"
+    jobs.engine("custom_training").cancel(submission.name)
+
+
 @pytest.mark.parametrize("fault", [{"status": 503}, {"drop": "before"}], ids=["503", "cut before the effect"])
 def test_a_call_without_effect_is_taken_over_after_its_patience(
     here: LocalVertex, pipe: Path, live: Live, fault: dict[str, object]
