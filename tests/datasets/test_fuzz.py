@@ -137,7 +137,8 @@ def _conversation(form: str, system: str, said: list[str]) -> dict[str, Any]:
     roles = [("user", "model")[n % 2] for n in range(len(said))]
     if form == "gemini":
         contents = [{"role": r, "parts": [{"text": t}]} for r, t in zip(roles, said, strict=True)]
-        return ({"systemInstruction": {"parts": [{"text": system}]}} if system else {}) | {"contents": contents}
+        role = {"role": "system"} if len(system) % 2 else {}
+        return ({"systemInstruction": role | {"parts": [{"text": system}]}} if system else {}) | {"contents": contents}
     names = {"model": "model" if form == "gemini-1.0-messages" else "assistant", "user": "user"}
     if form == "palm-chat":
         chat = {"messages": [{"author": names[r], "content": t} for r, t in zip(roles, said, strict=True)]}

@@ -279,7 +279,7 @@ CHECKS: dict[str, Check] = {
         _check("D507", "file-nearly-too-large", WARNING, "The file is close to the target's limit.", "keep it smaller"),
         _check("D508", "media-count", ERROR, "More files of a kind in one example than are taken.", "drop some"),
         _check("D509", "media-type", ERROR, "A MIME type that is not taken, or none.", "convert the file"),
-        _check("D510", "media-not-taken", ERROR, "Files or functions for a target of text alone.", "use text alone"),
+        _check("D510", "not-text", ERROR, "Files or functions for a target of text alone.", "use text alone"),
         _check(
             "D511",
             "media-resolution-differs",

@@ -275,18 +275,19 @@ def _unknown(read: Surveyed) -> Any:
     import orjson
 
     first: dict[str, object] = {}
+    line = 1
     for record in islice(records(read.source.fd, read.source.size, read.where), SNIFFED):
         try:
             value = orjson.loads(record.data)
         except (orjson.JSONDecodeError, RecursionError):
             continue
         if isinstance(value, dict):
-            first = value
+            first, line = value, record.line
             break
     name = formats.foreign(first)
     keys = ", ".join(repr(key[:40]) for key in list(first)[:8]) or "none"
     return finding(
         "D108",
         f"the examples are {name}; no tuning service takes them" if name else f"no known format; the keys are {keys}",
-        line=1,
+        line=line,
     )

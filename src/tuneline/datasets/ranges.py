@@ -111,10 +111,11 @@ def scan_range(fd: int, low: int, high: int, form: str, kept: int) -> Done:
 
 
 def _sha256(fd: int, size: int) -> str:
-    sha, at = hashlib.sha256(), 0
-    while at < size and (data := os.pread(fd, 1 << 20, at)):
-        sha.update(data)
-        at += len(data)
+    sha, at, buffer = hashlib.sha256(), 0, bytearray(1 << 18)
+    view = memoryview(buffer)
+    while at < size and (read := os.preadv(fd, [buffer], at)):
+        sha.update(view[:read])
+        at += read
     return sha.hexdigest()
 
 

@@ -66,11 +66,13 @@ def _figures(report: Report) -> list[str]:
         lines.append(f"tokens: {tokens['total']:,} ({error}; {tokens['method']})")
     if report.duplicates["input"] or report.duplicates["exact"] or report.contradictions:
         lines.append(
-            f"duplicates: {report.duplicates['exact']:,} lines, {report.duplicates['input']:,} inputs; "
+            f"duplicates: {report.duplicates['exact']:,} lines ({report.duplicates['exact'] / report.examples:.0%} of "
+            f"the set), {report.duplicates['input']:,} inputs; "
             f"contradictions: {report.contradictions:,}"
         )
     if report.leakage["examples"]:
-        lines.append(f"leakage: {report.leakage['examples']:,} inputs are in the other set too")
+        leaked = report.leakage["examples"]
+        lines.append(f"leakage: {leaked:,} inputs ({leaked / report.examples:.0%} of the set) are in the other set too")
     if cost["known"]:
         lines.append(
             f"cost: {cost['low']:,.2f} to {cost['high']:,.2f} USD for {cost['epochs']:g} epochs, {cost['source']}"

@@ -43,6 +43,7 @@ class Rows:
         self._held: list[Any] = []
         self._pending: list[tuple[int, ...]] = []
         self._held_count = 0
+        self._columns: dict[str, np.ndarray] = {}
         self.count = 0
 
     def append(self, *values: int) -> None:
@@ -93,11 +94,15 @@ class Rows:
         yield from self._held
 
     def column(self, name: str) -> np.ndarray:
-        """One field of all rows."""
+        """One field of all rows; read once, and kept until there are more rows."""
         import numpy as np
 
-        parts = [batch[name].copy() for batch in self.batches()]
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=self._dtype[name])
+        known = self._columns.get(name)
+        if known is None or len(known) != self.count:
+            parts = [batch[name].copy() for batch in self.batches()]
+            known = np.concatenate(parts) if parts else np.zeros(0, dtype=self._dtype[name])
+            self._columns[name] = known
+        return known
 
     def take(self, indexes: np.ndarray) -> np.ndarray:
         """The rows at ascending indexes."""

@@ -160,6 +160,7 @@ class Surveying(Scan):
         survey, n = self.survey, len(offsets)
         rows = np.empty(n, dtype=self._row)
         digest = xxhash.xxh3_64_digest
+        # The same as key_hash, without a call for each key.
         encoded = [key.encode() if key.isascii() else key.encode("utf-16-le", "surrogatepass") for key in batch.keys]
         rows["key"] = np.frombuffer(b"".join(map(digest, encoded)), dtype=">u8")
         rows["offset"], rows["length"] = offsets, lengths

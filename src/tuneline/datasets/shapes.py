@@ -43,9 +43,15 @@ class ModelContent(Plain):
 
 
 class System(Plain):
-    """A system instruction."""
+    """A system instruction; its role is ignored, so that `system` is as good as none."""
 
     parts: tuple[TextPart]
+    role: Literal["system"] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def quotes(self) -> int:
+        """Quotation marks, its own key's included."""
+        return 8 if self.role is msgspec.UNSET else 12
 
 
 class GeminiPair(Plain):
@@ -196,9 +202,11 @@ def _gemini_pairs(examples: list[GeminiPair]) -> Batch:
     return _pairs([user.parts[0].text for user, _ in contents], [model.parts[0].text for _, model in contents], 22)
 
 
-def _with_system(systems: list[str], contents: list[tuple[UserContent, ModelContent]]) -> Batch:
+def _with_system(given: list[System], contents: list[tuple[UserContent, ModelContent]]) -> Batch:
     inputs = [user.parts[0].text for user, _ in contents]
-    batch = _pairs(inputs, [model.parts[0].text for _, model in contents], 30)
+    batch = _pairs(inputs, [model.parts[0].text for _, model in contents], 22)
+    systems = [system.parts[0].text for system in given]
+    batch.quotes += sum([system.quotes for system in given])
     if _blank(systems):
         raise NotPlain
     batch.keys = [f"system\x1f{s}\x1euser\x1f{u}" for s, u in zip(systems, inputs, strict=True)]
@@ -208,11 +216,11 @@ def _with_system(systems: list[str], contents: list[tuple[UserContent, ModelCont
 
 
 def _gemini_system_pairs(examples: list[GeminiSystemPair]) -> Batch:
-    return _with_system([e.systemInstruction.parts[0].text for e in examples], [e.contents for e in examples])
+    return _with_system([e.systemInstruction for e in examples], [e.contents for e in examples])
 
 
 def _gemini_system_pairs_snake(examples: list[GeminiSystemPairSnake]) -> Batch:
-    return _with_system([e.system_instruction.parts[0].text for e in examples], [e.contents for e in examples])
+    return _with_system([e.system_instruction for e in examples], [e.contents for e in examples])
 
 
 def _conversations(read: list[tuple[str, list[tuple[str, str]], int]], authors: bool) -> Batch:
@@ -260,7 +268,7 @@ def _gemini(examples: list[Gemini]) -> Batch:
             if given is not None:
                 if system or not given.parts[0].text.strip():
                     raise NotPlain
-                system, marks = given.parts[0].text, marks + 8
+                system, marks = given.parts[0].text, marks + given.quotes
         said = []
         for content in example.contents:
             texts = [part.text for part in content.parts]

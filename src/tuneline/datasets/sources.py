@@ -40,7 +40,7 @@ class Source:
     stored_bytes: int
     """Size of the file as stored (compressed, if it is)."""
     crc32c: str
-    """Checksum of the stored bytes if it is known already (base64, as Cloud Storage gives it), else ''."""
+    """Checksum of the stored bytes (base64, as Cloud Storage gives it) if it is known already, as for gzip; else ''."""
     digest: str
     """sha256 of the stored bytes if it is known already, else ''."""
     _mark: tuple[int, int, int]
@@ -79,16 +79,16 @@ def open_source(uri: str) -> Iterator[Source]:
     """Opens the dataset; raises `DatasetError` that names what is at the address if it is no readable file."""
     path = local_path(str(uri))
     if path is None:
-        with _fetch(str(uri)) as (file, crc32c):
-            yield from _opened(str(uri), file, "", crc32c)
+        with _fetch(str(uri)) as file:
+            yield from _opened(str(uri), file, "")
     else:
         with _open_local(str(uri), path) as file:
-            yield from _opened(str(uri), file, path, "")
+            yield from _opened(str(uri), file, path)
 
 
-def _opened(uri: str, file: BinaryIO, path: str, crc32c: str) -> Iterator[Source]:
+def _opened(uri: str, file: BinaryIO, path: str) -> Iterator[Source]:
     status = os.fstat(file.fileno())
-    plain, digest, stored = file, "", status.st_size
+    plain, digest, crc32c, stored = file, "", "", status.st_size
     compressed = os.pread(file.fileno(), 2, 0) == b"\x1f\x8b"
     if compressed:
         plain, digest, crc32c = _inflate(uri, file)
@@ -153,18 +153,17 @@ def _near(path: str) -> str:
 
 
 @contextmanager
-def _fetch(uri: str) -> Iterator[tuple[BinaryIO, str]]:
-    """The object as an unnamed temporary file, and its checksum as Cloud Storage states it."""
+def _fetch(uri: str) -> Iterator[BinaryIO]:
+    """The object as an unnamed temporary file; the stream compares its checksum with the one that the service keeps."""
     from tuneline import objects
 
     if not objects.is_cloud(uri):
         raise refuse(uri, "neither a file nor a gs:// object", "name a local path or gs://bucket/object")
     try:
-        info = objects.stat(uri)
         with objects.open_read(uri) as stream, _scratch() as file:
             while block := stream.read(BLOCK):
                 _write(uri, file, block)
-            yield file, info.crc32c
+            yield file
     except NotFound as error:
         raise refuse(uri, "there is no such object", "check bucket and name, and that it was uploaded") from error
 
@@ -190,6 +189,7 @@ def _inflate(uri: str, file: BinaryIO) -> tuple[BinaryIO, str, str]:
 
     from tuneline.datasets.checksums import Crc32c
 
+    file.seek(0)
     plain = _scratch()
     sha, crc = hashlib.sha256(), Crc32c()
     inflater, read, written, begun = zlib.decompressobj(wbits=31), 0, 0, False

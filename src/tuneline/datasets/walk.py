@@ -218,6 +218,10 @@ def role_field(walked: Walked, value: dict, key: str, path: str, roles: dict[str
 
 
 def _messages(walked: Walked, value: dict, *, answer: str, known: tuple[str, ...]) -> None:
+    if isinstance(value.get("system"), str):
+        # As Anthropic's and Bedrock's examples have it: not to be lost as some unknown field.
+        walked.say("D405", "$.system", "a system text beside the messages", "make it the first message, of role system")
+        known = (*known, "system")
     unknown_keys(walked, value, known, "$")
     roles = {"system": SYSTEM, "user": USER, answer: ASSISTANT}
     fields = ("role", "content") if answer == "model" else ("role", "content", "name", "weight", "refusal")
