@@ -10,6 +10,7 @@ redirected to it: Google's clients made in that test talk to the local service, 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -124,10 +125,20 @@ def fresh_vertex(tmp_path: Path) -> Iterator[LocalVertex]:
 
 
 @pytest.fixture
-def vertex_environment(local_vertex: LocalVertex, monkeypatch: pytest.MonkeyPatch) -> LocalVertex:
+def vertex_environment(local_vertex: LocalVertex) -> Iterator[LocalVertex]:
     """This process's own environment sends Google's clients to the service."""
-    for name in redirect.UNSET:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in redirect.environment(local_vertex.url, local_vertex.data).items():
-        monkeypatch.setenv(name, value)
-    return local_vertex
+    with pytest.MonkeyPatch.context() as patch:
+        for name in redirect.UNSET:
+            patch.delenv(name, raising=False)
+        for name, value in redirect.environment(local_vertex.url, local_vertex.data).items():
+            patch.setenv(name, value)
+        _read_metadata_address_again()
+        yield local_vertex
+    _read_metadata_address_again()
+
+
+def _read_metadata_address_again() -> None:
+    """google.auth reads the metadata server's address when it is imported, which may have been before the test."""
+    module = sys.modules.get("google.auth.compute_engine._metadata")
+    if module is not None:
+        importlib.reload(module)

@@ -47,7 +47,8 @@ edit. Nothing here was compared with the real service: see `unverified.md`.
   `modelVersion` says so.
 - Machines, accelerators, networks, service accounts and keys of a request are checked for form, kept, and not used.
 - Any token is accepted, and every project exists, with a number that stays the same.
-- `https://*-kfp.pkg.dev/ml-pipeline/large-language-model-pipelines/…`: this project's own compiled templates.
+- `https://*-kfp.pkg.dev/ml-pipeline/large-language-model-pipelines/…`: this project's own compiled templates; other
+  repositories there keep what `kfp.registry.RegistryClient` uploads.
 
 ## What is no API method
 

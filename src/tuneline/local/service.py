@@ -18,6 +18,7 @@ from tuneline.local import behaviours, redirect, templates
 from tuneline.local.clock import Clock
 from tuneline.local.definition import load
 from tuneline.local.folder import Folder
+from tuneline.local.registry import Registry
 from tuneline.local.resources import names, operations
 from tuneline.local.resources.behaviour import BEHAVIOURS
 from tuneline.local.resources.calls import CallLog
@@ -81,9 +82,15 @@ class LocalService:
             service=self, api=self.api, store=self.store, calls=self.calls, faults=self.faults, projects=self.projects
         )
         self.serving = Serving(self)
+        self.registry = Registry(self.data / "registry.sqlite", self.clock)
         behaviours.register_all()
         app = Application(
-            self, rest=Rest(self.engine), storage=self._storage(), templates=templates.Templates(), cut=self._cut
+            self,
+            rest=Rest(self.engine),
+            storage=self._storage(),
+            templates=templates.Templates(),
+            registry=self.registry,
+            cut=self._cut,
         )
         self.front = Front(app, self.authority, self._grpc_address)
         self.port = await self._listen()
@@ -160,6 +167,7 @@ class LocalService:
         if self._grpc is not None:
             await self._grpc.stop()
         self.storage.close()
+        self.registry.close()
         self.store.close()
         self.calls.close()
         self.folder.release()

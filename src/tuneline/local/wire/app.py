@@ -39,11 +39,12 @@ def stands_in_for(name: str) -> bool:
 class Application:
     """The ASGI application of the port."""
 
-    def __init__(self, service: Any, *, rest: App, storage: App, templates: App, cut: Any) -> None:
+    def __init__(self, service: Any, *, rest: App, storage: App, templates: App, registry: App, cut: Any) -> None:
         self.service = service
         self.rest = rest
         self.storage = storage
         self.templates = templates
+        self.registry = registry
         self.control = Control(service)
         self.identity = Identity(service.project, service.region)
         self.cut = cut
@@ -82,8 +83,10 @@ class Application:
             return self.control
         if path.startswith("/computeMetadata") or name.startswith(("oauth2.", "sts.", "metadata")):
             return self.identity
-        if name.endswith("-kfp.pkg.dev") or path.startswith("/ml-pipeline/"):
+        if path.startswith("/ml-pipeline/"):
             return self.templates
+        if name.endswith("-kfp.pkg.dev") or name == "artifactregistry.googleapis.com":
+            return self.registry
         if name == "storage.googleapis.com" or name.endswith(".storage.googleapis.com"):
             return self.storage
         if path.startswith(STORAGE_PATHS) or path in ("/b", "/batch"):
