@@ -8,7 +8,7 @@ from tuneline.datasets.findings import Findings, finding
 from tuneline.datasets.limits import Limits
 from tuneline.datasets.rows import EXAMPLE
 from tuneline.datasets.survey import Survey
-from tuneline.datasets.tokens import MODEL_ERROR, Tokens
+from tuneline.datasets.tokens import Tokens
 
 TRAINING, EVALUATION = "training", "evaluation"
 
@@ -56,7 +56,7 @@ def check_lengths(survey: Survey, bounds: Limits, tokens: Tokens, findings: Find
     import numpy as np
 
     ratio = 1 / tokens.characters_per_token if tokens.characters_per_token else 0.0
-    error = 0.0 if tokens.method.startswith("tokenizer") else MODEL_ERROR
+    estimated = not tokens.method.startswith("tokenizer")
     limits = (
         ("tokens", "both", bounds.max_tokens),
         ("tokens", "inputs", bounds.max_input_tokens),
@@ -72,16 +72,15 @@ def check_lengths(survey: Survey, bounds: Limits, tokens: Tokens, findings: Find
             lengths = batch["inputs"].astype(np.int64) + batch["outputs"] if field == "both" else batch[field]
             for index in np.flatnonzero((lengths * scale > limit) & (batch["kind"] == EXAMPLE)).tolist():
                 amount = round(float(lengths[index]) * scale)
-                sure = unit == "characters" or amount * (1 - error) > limit
                 what = {"both": "the example", "inputs": "the input", "outputs": "the output"}[field]
-                about = "about " if unit == "tokens" else ""
+                about = "about " if estimated and unit == "tokens" else ""
                 findings.add(
                     finding(
                         "D505",
                         f"{what} has {about}{amount:,} {unit}; {bounds.target} takes {limit:,}",
                         line=int(batch["line"][index]),
                         column=int(batch["column"][index]),
-                        severity=ERROR if sure else "",
+                        severity=ERROR if unit == "characters" else "",
                     )
                 )
 

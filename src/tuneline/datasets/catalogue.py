@@ -269,8 +269,8 @@ CHECKS: dict[str, Check] = {
             "D505",
             "over-length",
             WARNING,
-            "The example is longer, by the token estimate, than the target takes: the service cuts or drops it. "
-            "(An error where even the low end of the estimate is over, or the limit counts characters.)",
+            "The example is longer than the target takes, by its characters and the measured characters a token: the "
+            "service cuts or drops it, and goes on. (An error where the limit is one of characters, which is refused.)",
             "shorten or split it",
         ),
         _check(
