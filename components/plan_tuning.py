@@ -46,6 +46,7 @@ def plan_tuning(
     force: bool = False,
     on_cancel: str = "cancel",
     max_cost_usd: float = 0.0,
+    template: str = "tune-large-model",
 ) -> NamedTuple("Outputs", [("plan", str)]):
     """Turns a request and the facts of its data into a plan: the one gate before anything is spent.
 
@@ -89,6 +90,7 @@ def plan_tuning(
         force: Make a new job even where the same request has succeeded before.
         on_cancel: `cancel` or `leave` the tuning job when the run is cancelled.
         max_cost_usd: Refuse what may cost more than this, or what has no known price; 0: no limit.
+        template: Template whose rules hold: `tune-large-model` or `tune-large-chat-model`.
 
     Returns:
         plan: Engine, regions, slice, batch size, steps, epochs and cost, as JSON.
@@ -131,6 +133,7 @@ def plan_tuning(
         force=force,
         on_cancel=on_cancel,
         max_cost_usd=max_cost_usd,
+        template=template,
         pipeline_root=pipeline_root,
         pipeline_job_name=pipeline_job_name,
         compiled_for="0.1",

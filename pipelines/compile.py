@@ -28,7 +28,12 @@ COMPONENTS = (
 )
 """Each is the function of its name in the module `components.<name>`."""
 
-PIPELINES = {"tune_large_model": "tune_large_model", "tune_large_model_core": "tune_large_model"}
+PIPELINES = {
+    "tune_large_model": "tune_large_model",
+    "tune_large_model_core": "tune_large_model",
+    "tune_large_chat_model": "tune_large_chat_model",
+    "tune_large_chat_model_core": "tune_large_chat_model",
+}
 """Pipeline → module of `pipelines/` in which it stands."""
 
 

@@ -4,44 +4,16 @@ Two pipelines over the same steps. `tune_large_model_core` has outputs, and is w
 `tune_large_model` wraps it in an exit handler that writes the report on every path, and is what is submitted.
 (Outputs cannot leave an exit handler, so one pipeline cannot be both.)
 
-What each step reads and writes is in `docs/tune-large-model.md`. Only the wiring is here.
+What each step reads and writes is in `docs/tune-large-model.md`. Only the wiring is here; what follows the
+plan is in `pipelines/wiring.py`.
 """
 
-from typing import NamedTuple
-
-from google_cloud_pipeline_components.types.artifact_types import VertexModel
 from kfp import dsl
 
-from components import deploy_model as deploying
-from components import evaluate_model as evaluating
 from components import plan_tuning as planning
 from components import report_run as reporting
-from components import select_checkpoint as selecting
-from components import submit_tuning_job as submitting
-from components import upload_dataset as staging
-from components import upload_model as uploading
 from components import validate_dataset as validating
-from components import wait_for_tuning_job as waiting
-
-RUN = {"pipeline_root": dsl.PIPELINE_ROOT_PLACEHOLDER, "pipeline_job_name": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}
-"""Where the run's folder is. An input of every step, so that no cache setting can ever revive an old result."""
-
-
-def modest(task: dsl.PipelineTask, *, retries: int = 0) -> dsl.PipelineTask:
-    """Gives a step little CPU and memory, since waiting lasts days, no cache, and retries where repeating is safe."""
-    task.set_caching_options(False).set_cpu_limit("1").set_memory_limit("4G")
-    if retries:
-        task.set_retry(num_retries=retries, backoff_duration="10s", backoff_factor=2.0, backoff_max_duration="60s")
-    return task
-
-
-class Outputs(NamedTuple):
-    """What the core hands to the pipeline that calls it."""
-
-    model_resource_name: str
-    endpoint_resource_name: str
-    model: VertexModel
-    metrics: dsl.Metrics
+from pipelines.wiring import RUN, Outputs, carry_out, modest
 
 
 @dsl.pipeline(name="tune-large-model-core")
@@ -138,6 +110,7 @@ def tune_large_model_core(
     # The one gate: everything after it may spend, nothing before it does.
     planned = modest(
         planning.plan_tuning(
+            template="tune-large-model",
             facts=validated.outputs["facts"],
             project=project,
             model_display_name=model_display_name,
@@ -176,38 +149,7 @@ def tune_large_model_core(
             **RUN,
         )
     )
-    plan = planned.outputs["plan"]
-    staged = modest(staging.upload_dataset(plan=plan, **RUN), retries=2)
-    submitted = modest(
-        submitting.submit_tuning_job(plan=plan, staged=staged.outputs["staged"], **RUN),
-        retries=2,  # the ledger makes a repeated submission adopt the first one's job
-    )
-    waited = modest(
-        waiting.wait_for_tuning_job(
-            plan=plan, job=submitted.outputs["job"], submission=submitted.outputs["submission"], **RUN
-        ),
-        retries=2,  # for a worker that is lost in days of waiting
-    )
-    result = waited.outputs["result"]
-    selected = modest(selecting.select_checkpoint(plan=plan, result=result, **RUN))
-    checkpoint = selected.outputs["checkpoint"]
-    # The older SDK finds tuned models by this task's name, upload-model, and its output model_resource_name.
-    uploaded = modest(uploading.upload_model(plan=plan, checkpoint=checkpoint, **RUN), retries=2)
-    model_resource_name = uploaded.outputs["model_resource_name"]
-    evaluated = modest(
-        evaluating.evaluate_model(
-            plan=plan, result=result, checkpoint=checkpoint, model_resource_name=model_resource_name, **RUN
-        )
-    )
-    deployed = modest(
-        deploying.deploy_model(plan=plan, model_resource_name=model_resource_name, **RUN).after(evaluated), retries=2
-    )
-    return Outputs(
-        model_resource_name=model_resource_name,
-        endpoint_resource_name=deployed.outputs["endpoint_resource_name"],
-        model=uploaded.outputs["model"],
-        metrics=evaluated.outputs["metrics"],
-    )
+    return carry_out(planned)
 
 
 @dsl.pipeline(name="tune-large-model")

@@ -82,6 +82,7 @@ def plan_tuning(
     serving_image: str | PipelineChannel = ...,
     slice: str | PipelineChannel = ...,
     staging_uri: str | PipelineChannel = ...,
+    template: str | PipelineChannel = ...,
     tensorboard_resource_id: str | PipelineChannel = ...,
     test_data_uri: str | PipelineChannel = ...,
     train_steps: int | PipelineChannel = ...,
@@ -125,6 +126,8 @@ def plan_tuning(
         serving_image: Image that serves the tuned model; unset: this project's own.
         slice: Slice of the catalogue to train on; unset: the accelerator's own.
         staging_uri: Where staged data and the job ledger live; unset: the bucket of the pipeline root.
+        template: Template whose rules hold: `tune-large-model` or `tune-large-chat-model`. Default: 'tune-large-
+            model'.
         tensorboard_resource_id: TensorBoard instance in the region of the run; unset: none.
         test_data_uri: Test set, never seen by training or selection; unset: none.
         train_steps: Tuning steps. Default: 300.

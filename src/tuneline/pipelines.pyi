@@ -3,6 +3,152 @@
 from kfp.dsl import PipelineTask
 from kfp.dsl.pipeline_channel import PipelineChannel
 
+def tune_large_chat_model(
+    *,
+    dataset_uri: str | PipelineChannel,
+    large_model_reference: str | PipelineChannel,
+    model_display_name: str | PipelineChannel,
+    project: str | PipelineChannel,
+    accelerator_type: str | PipelineChannel = ...,
+    base_model_uri: str | PipelineChannel = ...,
+    batch_size: int | PipelineChannel = ...,
+    default_context: str | PipelineChannel = ...,
+    deploy_model: bool | PipelineChannel = ...,
+    encryption_spec_key_name: str | PipelineChannel = ...,
+    engine: str | PipelineChannel = ...,
+    force: bool | PipelineChannel = ...,
+    labels: dict[str, object] | PipelineChannel = ...,
+    learning_rate: float | PipelineChannel = ...,
+    learning_rate_multiplier: float | PipelineChannel = ...,
+    location: str | PipelineChannel = ...,
+    max_context_length: str | PipelineChannel = ...,
+    max_cost_usd: float | PipelineChannel = ...,
+    network: str | PipelineChannel = ...,
+    on_cancel: str | PipelineChannel = ...,
+    provisioning: str | PipelineChannel = ...,
+    seed: int | PipelineChannel = ...,
+    service_account: str | PipelineChannel = ...,
+    serving_image: str | PipelineChannel = ...,
+    slice: str | PipelineChannel = ...,
+    staging_uri: str | PipelineChannel = ...,
+    tensorboard_resource_id: str | PipelineChannel = ...,
+    test_data_uri: str | PipelineChannel = ...,
+    train_steps: int | PipelineChannel = ...,
+    trainer_image: str | PipelineChannel = ...,
+) -> PipelineTask:
+    """Tunes a chat model on a dataset of conversations, uploads its last checkpoint, and reports the run.
+
+    Args:
+        dataset_uri: Training set in Cloud Storage: JSON lines of `messages` and, optionally, `context`.
+        large_model_reference: Base model, e.g. `chat-bison@002`.
+        model_display_name: Display name of the model that will be uploaded.
+        project: Project id.
+        accelerator_type: `GPU` or `TPU`; decides the tuning region and slice. Default: 'GPU'.
+        base_model_uri: Folder of an open base model to tune in place of a retired one; unset: the catalogue's.
+        batch_size: Examples a step; 0: what the model and the slice call for. Default: 0.
+        default_context: Context for every example that has none of its own.
+        deploy_model: Deploy to an endpoint, which bills by the hour. Default: False.
+        encryption_spec_key_name: Customer-managed key, fully qualified; unset: Google's own keys.
+        engine: `custom_training`, `vertex_tuning` or `gemini_api`; unset: the one that the base model needs.
+        force: Make a new job even where the same request has succeeded before. Default: False.
+        labels: Labels for the job and the model.
+        learning_rate: Learning rate itself, deprecated; 0: the recommended one times the multiplier. Default:
+            0.0.
+        learning_rate_multiplier: Multiple of the recommended learning rate. Default: 1.0.
+        location: Region in which the model is uploaded and deployed; unset: the region of the run.
+        max_context_length: Context length of the base model, `8k` or `32k`; unset: by the model's name.
+        max_cost_usd: Refuse what may cost more than this, or what has no known price; 0: no limit. Default: 0.0.
+        network: VPC network of the tuning job; unset: none.
+        on_cancel: `cancel` or `leave` the tuning job when the run is cancelled. Default: 'cancel'.
+        provisioning: `standard`, `spot`, `flex_start` or `reservation`. Default: 'standard'.
+        seed: Seed of the training order and of new weights. Default: 0.
+        service_account: Service account of the tuning job; unset: the service agent.
+        serving_image: Image that serves the tuned model; unset: this project's own.
+        slice: Slice of the catalogue to train on; unset: the accelerator's own.
+        staging_uri: Where staged data and the job ledger live; unset: the bucket of the pipeline root.
+        tensorboard_resource_id: TensorBoard instance in the region of the run; unset: none.
+        test_data_uri: Test set, never seen by training or selection; unset: none.
+        train_steps: Tuning steps. Default: 300.
+        trainer_image: Image of the trainer; unset: this project's own.
+
+    Outputs:
+    """
+
+def tune_large_chat_model_core(
+    *,
+    dataset_uri: str | PipelineChannel,
+    large_model_reference: str | PipelineChannel,
+    model_display_name: str | PipelineChannel,
+    project: str | PipelineChannel,
+    accelerator_type: str | PipelineChannel = ...,
+    base_model_uri: str | PipelineChannel = ...,
+    batch_size: int | PipelineChannel = ...,
+    default_context: str | PipelineChannel = ...,
+    deploy_model: bool | PipelineChannel = ...,
+    encryption_spec_key_name: str | PipelineChannel = ...,
+    engine: str | PipelineChannel = ...,
+    force: bool | PipelineChannel = ...,
+    labels: dict[str, object] | PipelineChannel = ...,
+    learning_rate: float | PipelineChannel = ...,
+    learning_rate_multiplier: float | PipelineChannel = ...,
+    location: str | PipelineChannel = ...,
+    max_context_length: str | PipelineChannel = ...,
+    max_cost_usd: float | PipelineChannel = ...,
+    network: str | PipelineChannel = ...,
+    on_cancel: str | PipelineChannel = ...,
+    provisioning: str | PipelineChannel = ...,
+    seed: int | PipelineChannel = ...,
+    service_account: str | PipelineChannel = ...,
+    serving_image: str | PipelineChannel = ...,
+    slice: str | PipelineChannel = ...,
+    staging_uri: str | PipelineChannel = ...,
+    tensorboard_resource_id: str | PipelineChannel = ...,
+    test_data_uri: str | PipelineChannel = ...,
+    train_steps: int | PipelineChannel = ...,
+    trainer_image: str | PipelineChannel = ...,
+) -> PipelineTask:
+    """Tunes a chat model on a dataset of conversations, and uploads its last checkpoint.
+
+    Args:
+        dataset_uri: Training set in Cloud Storage: JSON lines of `messages` and, optionally, `context`.
+        large_model_reference: Base model, e.g. `chat-bison@002`.
+        model_display_name: Display name of the model that will be uploaded.
+        project: Project id.
+        accelerator_type: `GPU` or `TPU`; decides the tuning region and slice. Default: 'GPU'.
+        base_model_uri: Folder of an open base model to tune in place of a retired one; unset: the catalogue's.
+        batch_size: Examples a step; 0: what the model and the slice call for. Default: 0.
+        default_context: Context for every example that has none of its own.
+        deploy_model: Deploy to an endpoint, which bills by the hour. Default: False.
+        encryption_spec_key_name: Customer-managed key, fully qualified; unset: Google's own keys.
+        engine: `custom_training`, `vertex_tuning` or `gemini_api`; unset: the one that the base model needs.
+        force: Make a new job even where the same request has succeeded before. Default: False.
+        labels: Labels for the job and the model.
+        learning_rate: Learning rate itself, deprecated; 0: the recommended one times the multiplier. Default:
+            0.0.
+        learning_rate_multiplier: Multiple of the recommended learning rate. Default: 1.0.
+        location: Region in which the model is uploaded and deployed; unset: the region of the run.
+        max_context_length: Context length of the base model, `8k` or `32k`; unset: by the model's name.
+        max_cost_usd: Refuse what may cost more than this, or what has no known price; 0: no limit. Default: 0.0.
+        network: VPC network of the tuning job; unset: none.
+        on_cancel: `cancel` or `leave` the tuning job when the run is cancelled. Default: 'cancel'.
+        provisioning: `standard`, `spot`, `flex_start` or `reservation`. Default: 'standard'.
+        seed: Seed of the training order and of new weights. Default: 0.
+        service_account: Service account of the tuning job; unset: the service agent.
+        serving_image: Image that serves the tuned model; unset: this project's own.
+        slice: Slice of the catalogue to train on; unset: the accelerator's own.
+        staging_uri: Where staged data and the job ledger live; unset: the bucket of the pipeline root.
+        tensorboard_resource_id: TensorBoard instance in the region of the run; unset: none.
+        test_data_uri: Test set, never seen by training or selection; unset: none.
+        train_steps: Tuning steps. Default: 300.
+        trainer_image: Image of the trainer; unset: this project's own.
+
+    Outputs:
+        endpoint_resource_name: str. Its endpoint, or empty where it was not deployed.
+        model_resource_name: str. The tuned model, `projects/P/locations/L/models/M`.
+        metrics: system.Metrics. Scores of the tuned model and of its base; empty without a test set.
+        model: google.VertexModel. The tuned model as a google.VertexModel.
+    """
+
 def tune_large_model(
     *,
     dataset_uri: str | PipelineChannel,

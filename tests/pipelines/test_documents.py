@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tuneline.runs import templates
@@ -20,9 +21,10 @@ def test_the_example_of_composing_compiles(tmp_path):
     assert {"tune-large-model-core", "announce"} == set(spec["root"]["dag"]["tasks"])
 
 
-def test_every_parameter_and_task_of_the_template_is_listed():
-    text = (DOCS / "tune-large-model.md").read_text()
-    spec = templates.spec("tune-large-model")
+@pytest.mark.parametrize("name", ["tune-large-model", "tune-large-chat-model"])
+def test_every_parameter_and_task_of_the_template_is_listed(name):
+    text = (DOCS / f"{name}.md").read_text()
+    spec = templates.spec(name)
     missing = [name for name in spec["root"]["inputDefinitions"]["parameters"] if f"`{name}`" not in text]
     assert not missing
     tasks = {label.removeprefix("exec-") for label in spec["deploymentSpec"]["executors"]}
@@ -30,7 +32,7 @@ def test_every_parameter_and_task_of_the_template_is_listed():
 
 
 def test_the_documents_link_to_files_that_are_there():
-    for name in ("tune-large-model", "composing", "checkpoints"):
+    for name in ("tune-large-model", "tune-large-chat-model", "composing", "checkpoints"):
         links = re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / f"{name}.md").read_text())
         later = {"exactly-once.md", "trainer.md"}  # written with their rooms
         assert not [link for link in links if link not in later and not (DOCS / link).is_file()]

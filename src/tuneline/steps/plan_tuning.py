@@ -20,8 +20,16 @@ class Outputs(NamedTuple):
     plan: str
 
 
-def run(*, facts: str, pipeline_root: str, pipeline_job_name: str, compiled_for: str, **parameters: Any) -> Outputs:
-    """Plans the request; `parameters` are the pipeline's own, by their names, unset ones as '' or 0.
+def run(
+    *,
+    facts: str,
+    pipeline_root: str,
+    pipeline_job_name: str,
+    compiled_for: str,
+    template: str = TEMPLATE,
+    **parameters: Any,
+) -> Outputs:
+    """Plans the request by the rules of `template`; `parameters` are the pipeline's own, unset ones as '' or 0.
 
     Raises:
         UsageError: every reason why the request cannot be carried out, of parameters and data together.
@@ -33,9 +41,9 @@ def run(*, facts: str, pipeline_root: str, pipeline_job_name: str, compiled_for:
         pipeline_root=pipeline_root,
         pipeline_job_name=pipeline_job_name,
         compiled_for=compiled_for,
-        inputs=parameters,
+        inputs={**parameters, "template": template},
     ) as record:
-        plan = planning.plan(parameters, json.loads(facts), region=runtime.region())
+        plan = planning.plan(parameters, json.loads(facts), region=runtime.region(), template=template)
         plan = dataclasses.replace(plan, staging_uri=staging(plan, pipeline_root))
         for line in (*plan.warnings, *plan.notes):
             print(line, file=sys.stderr)
