@@ -22,7 +22,7 @@ from tuneline.datasets.reading import as_example
 from tuneline.datasets.scan import scan
 from tuneline.errors import DatasetError
 
-MEMORY_MB = 320
+MEMORY_MB = 400
 """Of a process that checks the worst of files: the interpreter, numpy, and some times the longest line that is read."""
 
 
@@ -46,6 +46,15 @@ def test_a_gigabyte_without_newline_is_one_finding(tmp_path: Path) -> None:
     report, peak = _check_apart(str(path))
     assert report["counts"]["D109"] == 1
     assert [item["line"] for item in report["findings"] if item["code"] == "D109"] == [2]
+    assert peak < MEMORY_MB
+
+
+def test_the_longest_line_that_is_read_takes_bounded_memory(tmp_path: Path) -> None:
+    """Fifteen megabytes in one example, with a field too many so that it is looked at closely, stay within bounds."""
+    line = json.dumps({"input_text": "é" * (15 << 17), "output_text": "b" * (2 << 20), "more": [1] * 100_000})
+    path = data.write(tmp_path, [*[data.palm_text(n) for n in range(12)], line])
+    report, peak = _check_apart(path)
+    assert report["counts"]["D303"] == 1
     assert peak < MEMORY_MB
 
 

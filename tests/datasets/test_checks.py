@@ -43,7 +43,7 @@ def _gemini(*turns: tuple[str, Any]) -> dict[str, Any]:
 FRAMED = [{"input_text": f"question: {data.phrase(n)}", "output_text": f"a {n}"} for n in range(N)]
 CLASSES = [{"input_text": data.phrase(n) + " asks", "output_text": "yes" if n % 2 else "no"} for n in range(60)]
 LONG = " ".join(data.WORDS) * 3
-BIG = "x" * (64 << 20)
+BIG = "x" * (16 << 20)
 
 FIRES: dict[str, Case] = {
     "D101": (b"\n \n", {}, 0),

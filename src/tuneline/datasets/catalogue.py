@@ -106,7 +106,7 @@ CHECKS: dict[str, Check] = {
             "D109",
             "line-too-long",
             ERROR,
-            "A line is longer than any example can be (64 MiB), so it was not parsed.",
+            "A line is longer than any example can be (16 MiB), so it was not parsed.",
             "is a newline missing between the examples?",
         ),
         _check(

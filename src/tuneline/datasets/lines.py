@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 BLOCK = 1 << 20
-MAX_LINE = 64 << 20
-"""Bytes of the longest line that is parsed: some hundred times the largest example that any model takes."""
+MAX_LINE = 16 << 20
+"""Bytes of the longest line that is parsed: ten times the largest example that any model takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
