@@ -86,6 +86,21 @@ def test_foreign_pages_are_refused(local_vertex, header):
     assert raw(local_vertex, f"GET /v1/{WHERE}/endpoints HTTP/1.1\r\n{header}\r\n\r\n").startswith(b"HTTP/1.1 403")
 
 
+def test_a_connection_that_carried_requests_may_become_a_tunnel(local_vertex):
+    """Node's agent sends CONNECT on the connection it kept from asking the metadata server."""
+    context = ssl.create_default_context(cafile=local_vertex.environment()["SSL_CERT_FILE"])
+    with socket.create_connection(("127.0.0.1", local_vertex.port), timeout=10) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = b""
+        while b"status" not in answer:
+            answer += connection.recv(4096)
+        connection.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        with context.wrap_socket(connection, server_hostname=HOST) as secure:
+            secure.sendall(f"GET /v1/{WHERE}/endpoints HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            assert secure.recv(4096).startswith(b"HTTP/1.1 200")
+
+
 def test_the_answer_carries_the_servers_time(local_vertex):
     """The ledger takes its time from it."""
     assert b"\r\ndate: " in raw(local_vertex, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
