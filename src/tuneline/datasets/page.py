@@ -21,8 +21,9 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;overflow-wrap:anywhere}
 .note{color:var(--note)}.dim{color:var(--dim)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
 td,th{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line)}
-td{overflow-wrap:anywhere}th{color:var(--dim);font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}
-code{font-size:.85em}.charts{display:flex;flex-wrap:wrap;gap:1.5rem}.charts figure{margin:0;flex:1 1 18rem;min-width:0}
+td{overflow-wrap:anywhere}th{color:var(--dim);font-weight:600}.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+code{font-size:.85em}.charts{margin-top:1.2rem;display:flex;
+flex-wrap:wrap;gap:1.5rem}.charts figure{margin:0;flex:1 1 18rem;min-width:0}
 figcaption{color:var(--dim);font-size:.85rem}svg{width:100%;height:auto}rect{fill:var(--bar)}
 text{fill:var(--dim);font:10px system-ui,sans-serif}
 """
@@ -88,35 +89,32 @@ def _cost(cost: dict[str, Any]) -> str:
 
 
 def histogram(buckets: list[dict[str, int]]) -> str:
-    """Bars over powers of two, as inline SVG; each bar tells its range and number on hovering."""
-    first = buckets[0]["up_to"].bit_length() - 1
-    last = buckets[-1]["up_to"].bit_length() - 1
-    counts = {bucket["up_to"].bit_length() - 1: bucket["examples"] for bucket in buckets}
-    width, height, gap = 360, 110, 3
-    step = width / (last - first + 1)
-    most = max(counts.values())
+    """Bars, as inline SVG; each tells its range and number on hovering."""
+    width, height, gap = 360, 110, 2
+    step = width / len(buckets)
+    most = max(bucket["examples"] for bucket in buckets)
+    every = -(-len(buckets) // 8)
     bars = []
-    for n in range(first, last + 1):
-        number = counts.get(n, 0)
+    for n, bucket in enumerate(buckets):
+        number = bucket["examples"]
         tall = max(number / most * height, 1.5) if number else 0
-        x = (n - first) * step
-        low = (1 << n - 1) + 1 if n else 0
+        x = n * step
         bars.append(
-            f'<rect x="{x + gap / 2:.1f}" y="{12 + height - tall:.1f}" width="{step - gap:.1f}" height="{tall:.1f}">'
-            f"<title>{low:,} to {1 << n:,} characters: {number:,} examples</title></rect>"
+            f'<rect x="{x + gap / 2:.1f}" y="{14 + height - tall:.1f}" width="{step - gap:.1f}" height="{tall:.1f}">'
+            f"<title>{bucket['from']:,} to {bucket['to']:,} characters: {number:,} examples</title></rect>"
         )
-        if last - first < 12 or (n - first) % 2 == 0:
-            bars.append(f'<text x="{x + step / 2:.1f}" y="{height + 26}" text-anchor="middle">{_short(1 << n)}</text>')
+        if n % every == 0:
+            bars.append(f'<text x="{x + gap / 2:.1f}" y="{height + 28}">{_short(bucket["from"])}</text>')
     return (
-        f'<svg viewBox="0 0 {width} {height + 32}" role="img" aria-label="histogram of lengths">'
+        f'<svg viewBox="0 0 {width} {height + 34}" role="img" aria-label="histogram of lengths">'
         f'<text x="0" y="9">{most:,} examples</text>{"".join(bars)}</svg>'
     )
 
 
 def _short(number: int) -> str:
-    for size, sign in ((1 << 20, "M"), (1 << 10, "k")):
+    for size, sign in ((10**6, "M"), (10**4, "k")):
         if number >= size:
-            return f"{number // size}{sign}"
+            return f"{number / (size if sign == 'M' else 1000):.0f}{sign}"
     return str(number)
 
 

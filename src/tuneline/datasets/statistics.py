@@ -23,7 +23,7 @@ SEED = 20_241_009
 LEAST, CHARACTERS = 400, 500_000
 """Examples that are drawn at least; characters that are enough, since counting their tokens takes longer than reading
 a hundred times as many."""
-BUCKETS = 24
+BUCKETS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +71,16 @@ def gather(sample: Sample, survey: Survey, bounds: Limits, options: Options) -> 
 
 
 def summary(values: np.ndarray) -> dict[str, Any]:
-    """Total, extremes, quantiles and a histogram over powers of two."""
+    """Total, extremes, quantiles and a histogram of at most `BUCKETS` bars, each the same factor wide."""
     import numpy as np
 
     if not len(values):
         return {"total": 0, "min": 0, "median": 0, "p95": 0, "p99": 0, "max": 0, "histogram": []}
     median, p95, p99 = (int(q) for q in np.percentile(values, [50, 95, 99], method="nearest"))
-    bits = np.ceil(np.log2(np.maximum(values, 1).astype(float))).astype(int)
-    counts = np.bincount(np.minimum(bits, BUCKETS))
+    low, high = int(values.min()), int(values.max())
+    edges = np.unique(np.rint(np.geomspace(max(low, 1), high + 1, BUCKETS + 1)).astype(np.int64))
+    edges[0] = low
+    counts, _ = np.histogram(values, np.append(edges, high + 1) if len(edges) == 1 else edges)
     return {
         "total": int(values.sum(dtype=np.int64)),
         "min": int(values.min()),
@@ -86,7 +88,12 @@ def summary(values: np.ndarray) -> dict[str, Any]:
         "p95": p95,
         "p99": p99,
         "max": int(values.max()),
-        "histogram": [{"up_to": 1 << n, "examples": int(c)} for n, c in enumerate(counts.tolist()) if c],
+        "histogram": [
+            {"from": first, "to": after - 1, "examples": number}
+            for first, after, number in zip(
+                edges.tolist(), [*edges[1:].tolist(), high + 1], counts.tolist(), strict=False
+            )
+        ],
     }
 
 
