@@ -26,6 +26,7 @@ from tuneline.local.storage.exchange import (
     json_response,
     parse_object,
 )
+from tuneline.local.storage.memory import keep_pieces
 from tuneline.local.storage.sessions import Sessions
 from tuneline.local.storage.store import Store
 
@@ -52,6 +53,7 @@ def app(
     `tuneline-local`; `number_of` gives a project's number, as Resource Manager tells it.
     The server that mounts this sets the `Date` header.
     """
+    keep_pieces()
     return Storage(data, on_call=on_call, faults=faults, project=project, number_of=number_of)
 
 
