@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint compile compile-check docs lock clean
+.PHONY: help install run test test-slow test-full lint compile compile-check docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,13 @@ run: install ## tune a model end to end on the local Vertex AI
 	$(BIN)/tuneline run tune-large-model --local --config examples/numbers.yaml --stop-local
 
 test: install ## install, and run all tests but the slow ones
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not full"
+
+test-slow: install ## the slower tests
+	$(BIN)/python -m pytest -n 2 -m slow
+
+test-full: install ## the long forms: hundreds of kills, a thousand schedules; about an hour
+	$(BIN)/python -m pytest -s -m full
 
 lint: install ## ruff
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -124,7 +124,7 @@ def test_random_schedules_end_with_one_job_on_the_local_service(here: LocalVerte
     assert 12 <= len(here.calls("CreateCustomJob")) - before <= calls["Send"], "a call that no schedule has sent"
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.timeout(3000)
 def test_a_thousand_random_schedules_end_with_one_job(here: LocalVertex, pipe: Path) -> None:
     """The same a thousand times; the count of calls is shown."""

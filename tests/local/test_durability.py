@@ -235,7 +235,7 @@ def test_a_few_kills_under_load_lose_and_double_nothing(fresh_vertex: LocalVerte
     storm(fresh_vertex, rounds=4, seed=1, patience_s=200)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for twins in /proc")
 def test_two_hundred_kills_under_load_lose_and_double_nothing(fresh_vertex: LocalVertex) -> None:

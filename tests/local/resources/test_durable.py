@@ -80,7 +80,7 @@ def test_killed_under_load_it_loses_and_doubles_nothing(fresh_vertex):
     check(fresh_vertex, rounds=6, seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_killed_two_hundred_times_it_loses_and_doubles_nothing(fresh_vertex):
     """200 rounds under load."""
     check(fresh_vertex, rounds=200, seed=2)
