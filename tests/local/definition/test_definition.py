@@ -83,6 +83,12 @@ def test_required_fields_are_found_at_any_depth():
     assert set(API.rules.missing(request)) == {"customJob.displayName", "customJob.jobSpec"}
 
 
+def test_an_empty_optional_message_is_none():
+    """Google's own clients send `systemInstruction: {}` for a prompt that has none."""
+    given = {"model": "m", "contents": [{"parts": [{"text": "x"}]}], "systemInstruction": {}}
+    assert list(API.rules.missing(API.from_json(given, "google.cloud.aiplatform.v1.GenerateContentRequest"))) == []
+
+
 def test_what_only_the_service_may_say_is_dropped():
     """OUTPUT_ONLY fields of a request are ignored, as Google's APIs do."""
     job = API.from_json(

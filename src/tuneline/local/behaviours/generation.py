@@ -88,7 +88,7 @@ def _version(name: str, source: Source, about: Mapping[str, Any]) -> str:
 
 def _messages(request: Any) -> list[dict[str, str]]:
     messages = []
-    if request.HasField("system_instruction"):
+    if request.system_instruction.parts:
         messages.append({"role": "system", "text": _text(request.system_instruction, "systemInstruction")})
     for index, content in enumerate(request.contents):
         role = _ROLES.get(content.role.lower())

@@ -45,7 +45,8 @@ class FieldRules:
             if field.is_repeated:
                 for index, item in enumerate(value):
                     yield from self.missing(item, f"{path}[{index}].")
-            else:
+            elif value.ListFields() or REQUIRED in self.of(field):
+                # Google's own clients send an empty optional message (`systemInstruction`) for one that is not given.
                 yield from self.missing(value, path + ".")
 
     def clear_output_only(self, message: Any) -> None:
