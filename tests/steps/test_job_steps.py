@@ -15,7 +15,7 @@ from tests.steps.conftest import MINOR, make_plan
 from tuneline import objects
 from tuneline.errors import JobFailed
 from tuneline.planning import Plan
-from tuneline.steps import submit_tuning_job, upload_dataset, wait_for_tuning_job
+from tuneline.steps import report_run, submit_tuning_job, upload_dataset, wait_for_tuning_job
 from tuneline.testing import LocalVertex, fresh_vertex, local_vertex, vertex_environment
 
 __all__ = ["fresh_vertex", "local_vertex", "vertex_environment"]
@@ -105,6 +105,18 @@ def test_a_run_that_is_stopped_takes_its_job_with_it_unless_told_otherwise(run, 
         assert process.wait(30) != 0
     until(lambda: job_state(vertex, submitted.job) == state)
     assert run.record("wait_for_tuning_job")["error"]["exit_code"] == 130
+
+
+@pytest.mark.parametrize(("on_cancel", "state"), [("cancel", "JOB_STATE_CANCELLED"), ("leave", "JOB_STATE_RUNNING")])
+def test_a_run_cancelled_between_two_steps_takes_its_job_with_it(run, tmp_path, vertex, on_cancel, state):
+    plan, staged = staged_plan(run, tmp_path, train_steps=100_000, on_cancel=on_cancel)
+    planned = {"result": {"plan": plan.to_dict()}}
+    objects.write_json(str(run.root / "job-1" / "run" / "plan_tuning.json"), planned)
+    submitted = submit(run, plan, staged)
+    until(lambda: job_state(vertex, submitted.job) == "JOB_STATE_RUNNING")
+    report_run.run(status={"state": "CANCELLED"}, model_display_name="m", report=run.artifact("report"), **run.common)
+    until(lambda: job_state(vertex, submitted.job) == state)
+    assert run.record("report_run")["result"]["cancelled_job"] == (submitted.job if on_cancel == "cancel" else "")
 
 
 def job_state(vertex: LocalVertex, name: str) -> str:

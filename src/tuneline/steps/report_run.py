@@ -1,10 +1,12 @@
-"""Writes the report of a run, on every path: from the run's folder, and from nothing else."""
+"""Writes the report of a run, on every path, from the run's folder; and takes a cancelled run's job with it."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
+from tuneline import jobs, objects
+from tuneline.errors import NotFound, ServiceError
 from tuneline.steps.artifacts import Artifact, write_page
 from tuneline.steps.record import recorded
 
@@ -32,13 +34,16 @@ def run(
         inputs={"status": told, "model_display_name": model_display_name},
     ) as record:
         # The one room above the steps that a step opens: it reads what they have all written.
-        from tuneline import objects, reports
+        from tuneline import reports
 
         folder = record.folder
+        state = str(told["state"] or "").removeprefix("PIPELINE_STATE_")
+        if state == "CANCELLED":
+            record.result["cancelled_job"] = _cancel_what_is_left(folder)
         data = reports.build(
             folder,
             title=model_display_name,
-            state=str(told["state"] or "").removeprefix("PIPELINE_STATE_"),
+            state=state,
             message=str(told["error_message"] or ""),
         )
         page = reports.render(data)
@@ -47,6 +52,35 @@ def run(
         write_page(report, page)
         record.result.update(report_uri=f"{folder}/report.html", json_uri=f"{folder}/report.json")
         print(f"the report is at {folder}/report.html", file=sys.stderr)
+
+
+def _cancel_what_is_left(folder: str) -> str:
+    """Cancels the job of a run that was cancelled while no step was there to hear it; its name, or ''.
+
+    Between submitting and waiting nobody holds the job. Only what this run made is cancelled, and only where the
+    request does not say `leave`.
+    """
+    try:
+        submitted = objects.read_json(f"{folder}/submit_tuning_job.json")["result"].get("submission")
+        engine = objects.read_json(f"{folder}/plan_tuning.json")["result"]["plan"]["engine"]
+    except NotFound:
+        return ""
+    if not submitted:
+        return ""
+    submission = jobs.Submission.from_dict(submitted)
+    if not submission.ours or submission.on_cancel != "cancel":
+        return ""
+    try:
+        held = jobs.engine(engine)
+        if not held.get(submission.name).state.live:
+            return ""
+        held.cancel(submission.name)
+    except ServiceError as error:
+        # The report of the run is still owed; it is better late than not said at all.
+        print(f"{submission.name} could not be cancelled: {error}", file=sys.stderr)
+        return ""
+    print(f"the run was cancelled, and {submission.name} with it", file=sys.stderr)
+    return submission.name
 
 
 def _status(status: Any) -> dict[str, Any]:
