@@ -31,8 +31,7 @@ def input_key(turns: list[Turn] | tuple[Turn, ...]) -> str:
 
 def key_hash(key: str) -> int:
     """64 bits of the key."""
-    # UTF-16 for what is not ASCII: that is how Python holds most of it, so encoding is nearly copying.
-    return xxhash.xxh3_64_intdigest(key.encode() if key.isascii() else key.encode("utf-16-le", "surrogatepass"))
+    return xxhash.xxh3_64_intdigest(key.encode())
 
 
 def raw_hash(data: bytes) -> int:
