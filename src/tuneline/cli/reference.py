@@ -29,7 +29,13 @@ def page() -> str:
     """The whole page as Markdown."""
     parts = [HEAD]
     for path, command in commands(cli, ("tuneline",)):
-        context = click.Context(command, info_name=" ".join(path), terminal_width=100, max_content_width=100)
+        context = click.Context(
+            command,
+            info_name=" ".join(path),
+            terminal_width=100,
+            max_content_width=100,
+            help_option_names=cli.context_settings["help_option_names"],  # as every command has them from the root
+        )
         level = "##" if len(path) <= 2 else "###"
         parts.append(f"{level} {' '.join(path)}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)

@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "run a template: submit, watch, report",
     "submit": "submit a template, without watching",
     "runs": "list, show, watch and cancel pipeline runs",
+    "jobs": "list, show, watch and cancel tuning jobs, and test what they made",
     "catalog": "show models, regions and slices",
     "local": "the local Vertex AI",
     "doctor": "look at the environment and say what is missing",

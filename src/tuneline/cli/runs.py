@@ -16,7 +16,7 @@ def place_options(function: Callable[..., None]) -> Callable[..., None]:
             click.option("--local", is_flag=True, help="On the local Vertex AI."),
             click.option("--data", type=click.Path(path_type=Path), help="Data folder of the local service."),
             click.option("--project", help="Google Cloud project."),
-            click.option("--region", help="Region of the pipeline jobs."),
+            click.option("--region", help="Region of the jobs."),
         )
     ):
         function = option(function)
@@ -35,7 +35,7 @@ def list_(form: str, **place: object) -> None:
     """List the runs of a project in a region, newest first."""
     from tuneline.runs import pipeline_jobs
 
-    project, region = _place(**place)
+    project, region = place_of(**place)
     jobs = [
         {key: job.get(key) for key in ("name", "displayName", "state", "createTime", "endTime")}
         for job in pipeline_jobs.list_jobs(project, region)
@@ -55,7 +55,7 @@ def show(run: str, **place: object) -> None:
     """Show one run as the service tells it (JSON)."""
     from tuneline.runs import pipeline_jobs
 
-    click.echo(json.dumps(pipeline_jobs.get(_name(run, *_place(**place))), indent=2))
+    click.echo(json.dumps(pipeline_jobs.get(_name(run, *place_of(**place))), indent=2))
 
 
 @command.command()
@@ -67,7 +67,7 @@ def watch(run: str, **place: object) -> None:
     from tuneline.runs import pipeline_jobs, records
     from tuneline.runs.follow import follow
 
-    name = _name(run, *_place(**place))
+    name = _name(run, *place_of(**place))
     job = pipeline_jobs.get(name)
     folder = run_folder(job)
     with view() as shown:
@@ -85,7 +85,7 @@ def cancel(run: str, **place: object) -> None:
     """Cancel a run; its tuning job is cancelled with it, unless the run was told to leave it."""
     from tuneline.runs import pipeline_jobs
 
-    pipeline_jobs.cancel(_name(run, *_place(**place)))
+    pipeline_jobs.cancel(_name(run, *place_of(**place)))
     click.echo(f"cancelling {run}", err=True)
 
 
@@ -95,7 +95,12 @@ def run_folder(job: dict) -> str:
     return f"{root}/{job['name'].rsplit('/', 1)[1]}/run"
 
 
-def _place(*, local: bool, data: Path | None, project: str | None, region: str | None) -> tuple[str, str]:
+def place_of(*, local: bool, data: Path | None, project: str | None, region: str | None) -> tuple[str, str]:
+    """Project and region of the command; with `--local`, this process talks to the local service from here on.
+
+    Raises:
+        UsageError: one of the two is not known, or no local service runs.
+    """
     from tuneline.errors import Problem, UsageError
 
     if local:

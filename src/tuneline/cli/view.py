@@ -18,7 +18,7 @@ def view() -> PlainView | TerminalView:
 def loss_line(training: Training) -> str:
     """One line about the training: step, loss, share of tokens right, and the newest evaluation."""
     row, evaluation = training.row, training.evaluation
-    words = [f"step {training.step}/{training.total}"]
+    words = [f"step {training.step}" + (f"/{training.total}" if training.total else "")]
     if "/train_total_loss" in row:
         words.append(f"loss {row['/train_total_loss']:.3f}")
     if "/train_fraction_of_correct_next_step_preds" in row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -89,6 +89,20 @@ def follow(
         time.sleep(interval_s)
 
 
+def newest(rows: Sequence[dict[str, float]], total: int) -> Training:
+    """The last point of a curve: its newest training row and its newest evaluation; `total` steps were asked for."""
+    if not rows:
+        return Training(step=0, total=total)
+    evaluated = [row for row in rows if "/eval_total_loss" in row]
+    trained = [row for row in rows if "/train_total_loss" in row]
+    return Training(
+        step=int(rows[-1]["step"]),
+        total=total,
+        row=trained[-1] if trained else {},
+        evaluation=evaluated[-1] if evaluated else {},
+    )
+
+
 class _Live:
     """Reads of the training's metrics, as soon as it is known where they are written."""
 
@@ -105,16 +119,7 @@ class _Live:
         except NotFound:
             return Training(step=0, total=self._total)
         rows = [orjson.loads(line) for line in text.splitlines() if line.strip()]
-        if not rows:
-            return Training(step=0, total=self._total)
-        evaluated = [row for row in rows if "/eval_total_loss" in row]
-        trained = [row for row in rows if "/train_total_loss" in row]
-        return Training(
-            step=int(rows[-1]["step"]),
-            total=self._total,
-            row=trained[-1] if trained else {},
-            evaluation=evaluated[-1] if evaluated else {},
-        )
+        return newest(rows, self._total)
 
     def _locate(self) -> bool:
         submitted = records.read(self._run_folder, "submit_tuning_job")
