@@ -238,7 +238,7 @@ def main() -> None:
         "library_digest": digest(library),
         "library_tokens": tokens[0],
         "task_tokens": tokens[1],
-        "recommended": {"learning_rate": 0.005, "adapter_size": 8},
+        "recommended": {"learning_rate": 0.005, "adapter_size": 8, "max_new_tokens": 128},
     }
     save(arguments.output, tokenizer, weights, card)
     print(f"{time.monotonic() - started:.0f} s", flush=True)

@@ -14,6 +14,7 @@ from tuneline import objects
 from tuneline.errors import Problem, UsageError
 from tuneline.trainer.architecture import Architecture, read_architecture
 from tuneline.trainer.config import BUILT_IN
+from tuneline.trainer.predictions import LARGEST_DEFAULT
 from tuneline.trainer.tokenizer import Tokenizer, load_tokenizer
 
 BUILT_IN_FOLDER = Path(__file__).parent / "base"
@@ -43,6 +44,8 @@ class BaseModel:
     tokenizer: Tokenizer
     learning_rate: float
     """Recommended for LoRA on this base."""
+    longest_prediction: int
+    """Tokens that a prediction has at most where nothing is asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `result.json` says about it."""
@@ -114,6 +117,7 @@ def _load(reference: Reference, folder: Path, dtype: Any) -> BaseModel:
         architecture=architecture,
         weights=load_weights(folder, architecture, dtype),
         tokenizer=load_tokenizer(folder, config),
+        longest_prediction=card.get("recommended", {}).get("max_new_tokens") or LARGEST_DEFAULT,
         learning_rate=card.get("recommended", {}).get("learning_rate") or recommended_rate(architecture.width),
     )
 

@@ -54,7 +54,7 @@ class Generator:
         prompts: Sequence[Sequence[int]],
         *,
         max_new_tokens: int,
-        batch_size: int = 64,
+        batch_size: int = 32,
         samplings: Sequence[Sampling] = (),
     ) -> list[Generated]:
         """A continuation of each prompt, in their order.
@@ -69,7 +69,7 @@ class Generator:
         for at in range(0, len(order), size):
             places = order[at : at + size]
             longest = max(len(prompts[place]) for place in places)
-            unit = 32 if longest <= 256 else 256
+            unit = 32 if longest <= 64 else 128
             width = -(-longest // unit) * unit
             tokens = np.full((size, width), self.pad, np.int32)
             padding = np.full(size, width - 1, np.int32)
@@ -113,7 +113,7 @@ def build_generator(
     ) -> tuple[jax.Array, Any]:
         """Scores (batch, vocabulary) after the last of `tokens`, whose keys and values enter the cache at `at`."""
         tables = rotations(architecture, positions)
-        slots = jnp.arange(cache[0].shape[2])
+        slots = jnp.arange(cache[0].shape[3])
         # Distances between places of the cache are those between positions: padding stands in front.
         distance = (at + jnp.arange(tokens.shape[1]))[:, None] - slots[None, :]
 
@@ -122,9 +122,9 @@ def build_generator(
             number, layer_weights, layer_adapter, window = inputs
 
             def attend(q: jax.Array, k: jax.Array, v: jax.Array, state: Any) -> tuple[jax.Array, Any]:
-                start = (number, 0, at, 0, 0)
-                keys = jax.lax.dynamic_update_slice(state[0], k[None], start)
-                values = jax.lax.dynamic_update_slice(state[1], v[None], start)
+                start = (number, 0, 0, at, 0)
+                keys = jax.lax.dynamic_update_slice(state[0], k.transpose(0, 2, 1, 3)[None], start)
+                values = jax.lax.dynamic_update_slice(state[1], v.transpose(0, 2, 1, 3)[None], start)
                 seen = mask if window is None else mask & ((window == 0) | (distance < window))
                 return attention(architecture, q, keys[number], values[number], seen), (keys, values)
 
@@ -156,7 +156,7 @@ def build_generator(
         sampled: bool,
     ) -> tuple[jax.Array, jax.Array]:
         batch, width = tokens.shape
-        shape = (architecture.layers, batch, width + room, architecture.key_value_heads, architecture.head_size)
+        shape = (architecture.layers, batch, architecture.key_value_heads, width + room, architecture.head_size)
         dtype = weights["embed"].dtype
         cache = (jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
         slots = jnp.arange(width + room)

@@ -63,24 +63,23 @@ def _rotate(x: jax.Array, cos: jax.Array, sin: jax.Array) -> jax.Array:
 
 
 def attention(architecture: Architecture, q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array) -> jax.Array:
-    """Grouped-query attention, softmax in fp32; q (B, T, heads, size), k, v (B, S, kv heads, size), mask (B, T, S).
+    """Grouped-query attention, softmax in fp32; q (B, T, heads, size), k, v (B, kv heads, S, size), mask (B, T, S).
 
-    Returns (B, T, heads * size).
+    Keys and values come head by head, as a cache holds them: nothing of it is moved. Returns (B, T, heads * size).
     """
     batch, length, heads, size = q.shape
-    kv_heads = k.shape[2]
+    kv_heads, reach = k.shape[1], k.shape[2]
     # Heads that share a key stand below one another in one product: batched products of matrices, not of vectors.
     q = q.reshape(batch, length, kv_heads, -1, size).transpose(0, 2, 3, 1, 4).reshape(batch, kv_heads, -1, size)
-    k, v = k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)
     scale = architecture.attention_scale or size**-0.5
     scores = jnp.einsum("bktd,bksd->bkts", q * scale, k, preferred_element_type=jnp.float32)
     if architecture.attention_softcap:
         scores = architecture.attention_softcap * jnp.tanh(scores / architecture.attention_softcap)
     bias = jnp.where(mask, 0.0, NEVER)
-    scores = scores.reshape(batch, kv_heads, -1, length, k.shape[2]) + bias[:, None, None]
+    scores = scores.reshape(batch, kv_heads, -1, length, reach) + bias[:, None, None]
     scores = jnp.exp(scores - jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True)))
     total = scores.sum(axis=-1, keepdims=True)
-    weights = scores.astype(v.dtype).reshape(batch, kv_heads, -1, k.shape[2])
+    weights = scores.astype(v.dtype).reshape(batch, kv_heads, -1, reach)
     out = jnp.einsum("bkts,bksd->bktd", weights, v).reshape(batch, kv_heads, -1, length, size) / total.astype(v.dtype)
     return out.transpose(0, 3, 1, 2, 4).reshape(batch, length, heads * size)
 
@@ -88,15 +87,19 @@ def attention(architecture: Architecture, q: jax.Array, k: jax.Array, v: jax.Arr
 def causal_attention(
     architecture: Architecture, q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array
 ) -> jax.Array:
-    """The same over whole rows (T = S), in blocks of queries, each of which looks no further than its own end."""
+    """The same over whole rows (T = S), in blocks of queries, each of which looks no further than its own end.
+
+    All of q, k and v come as (B, T, heads, size).
+    """
     length = q.shape[1]
+    k, v = k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)
     size = max(128, -(-length // 4))
     blocks = [
         attention(
             architecture,
             q[:, at : at + size],
-            k[:, : at + size],
-            v[:, : at + size],
+            k[:, :, : at + size],
+            v[:, :, : at + size],
             mask[:, at : at + size, : at + size],
         )
         for at in range(0, length, size)

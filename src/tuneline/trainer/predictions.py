@@ -15,11 +15,11 @@ from tuneline.trainer.tokenizer import Tokenizer
 LARGEST_DEFAULT = 256
 
 
-def default_length(examples: Sequence[EncodedExample]) -> int:
+def default_length(examples: Sequence[EncodedExample], *, most: int = LARGEST_DEFAULT) -> int:
     """Tokens a prediction may have where nothing is asked for: a quarter more than the longest response learned from,
-    rounded up to 8, at most 256."""
+    rounded up to 8, and at most `most`."""
     longest = max(example.response for example in examples)
-    return min(LARGEST_DEFAULT, -(-(longest + longest // 4) // 8) * 8)
+    return min(most, -(-(longest + longest // 4) // 8) * 8)
 
 
 def predict(
@@ -31,7 +31,7 @@ def predict(
     *,
     shape: RowShape,
     max_new_tokens: int,
-    batch_size: int = 64,
+    batch_size: int = 32,
 ) -> list[dict[str, Any]]:
     """One row an example: index, input, expected, prediction, loss, tokens, correct, finish."""
     prompts = [example.tokens[: example.prompt].tolist() for example in examples]

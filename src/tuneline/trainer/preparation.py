@@ -74,7 +74,7 @@ def prepare(config: Config, *, stand_in: str) -> Run:
         config,
         learning_rate=config.learning_rate or base.learning_rate,
         max_length=length,
-        max_new_tokens=config.max_new_tokens or default_length(train.examples),
+        max_new_tokens=config.max_new_tokens or default_length(train.examples, most=base.longest_prediction),
     )
     groups = [
         [

@@ -57,10 +57,6 @@ def build(
         updates, state = rule.update(grads, state, adapter)
         return optax.apply_updates(adapter, updates), state, loss, correct
 
-    @jax.jit
-    def first(adapter: Any, weights: Weights, batch: Any, tokens: jax.Array) -> Any:
-        return gradient(adapter, weights, batch, tokens)
-
     @partial(jax.jit, donate_argnums=(1,))
     def further(adapter: Any, before: Any, weights: Weights, batch: Any, tokens: jax.Array) -> Any:
         return jax.tree.map(jnp.add, before, gradient(adapter, weights, batch, tokens))
@@ -80,8 +76,9 @@ def build(
         if len(batches) == 1:
             adapter, state, loss, correct = whole(adapter, state, weights, put(batches[0]), tokens)
         else:
-            total = first(adapter, weights, put(batches[0]), tokens)
-            for batch in batches[1:]:
+            # From zero, so that the first batch needs no program of its own.
+            total: Any = ((jnp.float32(0), jnp.float32(0)), jax.tree.map(jnp.zeros_like, adapter))
+            for batch in batches:
                 total = further(adapter, total, weights, put(batch), tokens)
             (loss, correct), grads = total
             adapter, state = apply(adapter, state, grads)
