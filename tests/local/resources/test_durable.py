@@ -81,6 +81,7 @@ def test_killed_under_load_it_loses_and_doubles_nothing(fresh_vertex):
 
 
 @pytest.mark.full
+@pytest.mark.timeout(3600)
 def test_killed_two_hundred_times_it_loses_and_doubles_nothing(fresh_vertex):
     """200 rounds under load."""
     check(fresh_vertex, rounds=200, seed=2)
