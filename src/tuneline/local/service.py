@@ -114,7 +114,11 @@ class LocalService:
         from tuneline.local import storage
 
         self.storage = storage.app(
-            self.data, on_call=self.calls.record_object, project=self.project, number_of=number_of
+            self.data,
+            on_call=self.calls.record_object,
+            faults=self.faults,
+            project=self.project,
+            number_of=number_of,
         )
         return self.storage
 
