@@ -15,7 +15,6 @@ import pytest
 
 # What is computed here is tiny: programs are compiled quickly rather than well.
 FAST_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-os.environ.setdefault("XLA_FLAGS", FAST_COMPILE)
 
 BUILT_IN = Path(__file__).parents[2] / "src" / "tuneline" / "trainer" / "base"
 SHAPE: dict[str, Any] = {
@@ -33,6 +32,18 @@ SHAPE: dict[str, Any] = {
     "tie_word_embeddings": True,
     "eos_token_id": 2,
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiles_fast() -> None:
+    """jax reads its flags when it first looks for devices; afterwards the environment is as it was, for other tests."""
+    before = os.environ.get("XLA_FLAGS")
+    os.environ["XLA_FLAGS"] = before or FAST_COMPILE
+    import jax
+
+    jax.devices()
+    if before is None:
+        del os.environ["XLA_FLAGS"]
 
 
 def make_base(folder: Path, shape: Mapping[str, Any] = SHAPE, seed: int = 0) -> Path:

@@ -22,15 +22,18 @@ class Metrics:
         # One file for the whole run, named by its first moment: a resumed run writes it again from the kept rows.
         name = f"events.out.tfevents.{int(started)}.tuneline"
         self._events_uri = objects.join(output, "tensorboard", name)
-        for stale in objects.list(objects.join(output, "tensorboard") + "/"):
-            if stale.uri != self._events_uri:
-                objects.delete(stale.uri)
         self._lines = b""
         self._events = tensorboard.first_record(started)
         self._flushed = time.monotonic()
         self.rows: list[dict[str, Any]] = []
         for row in kept:
             self._append(row)
+        if kept:
+            # At once: an attempt that finds nothing left to train must leave the curves in place too.
+            self.flush()
+        for stale in list(objects.list(objects.join(output, "tensorboard") + "/")):
+            if stale.uri != self._events_uri:
+                objects.delete(stale.uri)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """One more row: `step`, and values by their documented names."""
