@@ -28,9 +28,11 @@ MEMORY_MB = 400
 
 def _check_apart(path: str) -> tuple[dict, int]:
     """(report, peak memory in MB) of a check in a process of its own."""
+    # Not ru_maxrss: that counts the parent's memory at the fork as well.
     code = (
-        "import json, resource, sys; from tuneline import datasets; r = datasets.check(sys.argv[1]).to_dict(); "
-        "print(json.dumps([r, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))"
+        "import json, re, sys; from tuneline import datasets; r = datasets.check(sys.argv[1]).to_dict(); "
+        "peak = re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read()); "
+        "print(json.dumps([r, int(peak[1]) // 1024]))"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, check=True, timeout=120)
     report, peak = json.loads(done.stdout)

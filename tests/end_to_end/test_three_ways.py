@@ -15,12 +15,12 @@ SDK_SCRIPT = """
     from google.cloud import aiplatform, storage
 
     template, files, parameters = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
-    bucket = storage.Client().create_bucket("my-bucket", location="us-central1")
+    bucket = storage.Client().create_bucket("sdk-bucket", location="us-central1")
     for name, path in files.items():
         bucket.blob(f"data/{name}.jsonl").upload_from_filename(path)
-        parameters[name] = f"gs://my-bucket/data/{name}.jsonl"
+        parameters[name] = f"gs://sdk-bucket/data/{name}.jsonl"
     job = aiplatform.PipelineJob(
-        display_name="by-the-sdk", template_path=template, pipeline_root="gs://my-bucket/root",
+        display_name="by-the-sdk", template_path=template, pipeline_root="gs://sdk-bucket/root",
         project="my-project", location="us-central1", parameter_values=parameters)
     job.submit()
     job.wait()
