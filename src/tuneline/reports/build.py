@@ -6,10 +6,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from tuneline import objects
 from tuneline._version import __version__
-
-_NOT_RECORDS = {"report"}
+from tuneline.reports.records import read_all
 
 
 def build(run_folder: str, *, title: str = "", state: str = "", message: str = "") -> dict[str, Any]:
@@ -18,7 +16,7 @@ def build(run_folder: str, *, title: str = "", state: str = "", message: str = "
     `state` and `message` are what the pipeline says of its end (`SUCCEEDED`, `FAILED`, `CANCELLED`); without them the
     records decide. Reads only `run_folder`; the shape of the result is told in `docs/report.md`.
     """
-    records = _records(run_folder)
+    records = read_all(run_folder)
     results = {step: _decoded(record.get("result") or {}) for step, record in records.items()}
     plan = _part(results, "plan_tuning", "plan")
     waited = results.get("wait_for_tuning_job", {})
@@ -47,17 +45,6 @@ def build(run_folder: str, *, title: str = "", state: str = "", message: str = "
         "endpoint": results.get("deploy_model", {}).get("endpoint_resource_name", ""),
         "steps": [_step(step, record) for step, record in records.items()],
     }
-
-
-def _records(run_folder: str) -> dict[str, dict[str, Any]]:
-    """Step → record, in the order in which the steps began."""
-    found = {}
-    for info in objects.list(run_folder.rstrip("/") + "/"):
-        name = info.uri.rsplit("/", 1)[1]
-        stem = name.removesuffix(".json")
-        if name.endswith(".json") and stem not in _NOT_RECORDS:
-            found[stem] = objects.read_json(info.uri)
-    return dict(sorted(found.items(), key=lambda item: item[1].get("started") or ""))
 
 
 def _decoded(result: dict[str, Any]) -> dict[str, Any]:

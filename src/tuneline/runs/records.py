@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuneline import objects
 from tuneline.errors import DatasetError, JobFailed, NotFound, Problem, TunelineError, UsageError
+from tuneline.reports.records import read_all
 
 STEPS = (
     "validate_dataset",
@@ -25,16 +26,6 @@ def read(run_folder: str, step: str) -> dict | None:
         return objects.read_json(f"{run_folder}/{step}.json")
     except NotFound:
         return None
-
-
-def read_all(run_folder: str) -> dict[str, dict]:
-    """Step → record, in the order in which the steps began."""
-    found = {}
-    for info in objects.list(f"{run_folder}/"):
-        name = info.uri.rsplit("/", 1)[1]
-        if name.endswith(".json") and name != "report.json":
-            found[name.removesuffix(".json")] = objects.read_json(info.uri)
-    return dict(sorted(found.items(), key=lambda item: item[1].get("started") or ""))
 
 
 def failure(run_folder: str, message: str) -> TunelineError:
