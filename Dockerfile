@@ -7,7 +7,7 @@ FROM ${BASE} AS build
 WORKDIR /src
 RUN python3 -m venv /opt/tuneline
 COPY requirements.lock pyproject.toml README.md LICENSE ./
-RUN /opt/tuneline/bin/python -m pip install --no-cache-dir --require-hashes -r requirements.lock
+RUN /opt/tuneline/bin/python -m pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock
 COPY src src
 COPY compiled compiled
 RUN /opt/tuneline/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .
