@@ -15,14 +15,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 
+from tuneline.trainer import flash
 from tuneline.trainer.architecture import Architecture, Rope
+from tuneline.trainer.placement import ONE, Placement
 
 Weights = Mapping[str, Any]
 Adapter = Mapping[str, Mapping[str, jax.Array]]
 Attend = Callable[[jax.Array, jax.Array, jax.Array, Any], tuple[jax.Array, Any]]
 
 NEVER = -1e30
+SAVE_LINEAR, SAVE_NOTHING = "linear", "nothing"
+LINEAR = "linear"
+"""Outputs of linear layers, by the name under which activation checkpointing keeps them."""
 
 
 def frequencies(rope: Rope, head_size: int) -> np.ndarray:
@@ -125,7 +131,8 @@ def block(
         if adapter is not None:
             low = h @ adapter[name]["a"].astype(h.dtype)
             y = y + (low @ adapter[name]["b"].astype(h.dtype)) * scale
-        return y + weights[f"{name}_bias"] if f"{name}_bias" in weights else y
+        y = y + weights[f"{name}_bias"] if f"{name}_bias" in weights else y
+        return checkpoint_name(y, LINEAR)
 
     def norm(h: jax.Array, name: str) -> jax.Array:
         return normalise(h, weights[name], architecture.epsilon, zero_centred=architecture.gemma)
@@ -165,30 +172,50 @@ def hidden(
     positions: jax.Array,
     segments: jax.Array,
     *,
-    remat: bool = False,
+    remat: str = "",
+    placement: Placement = ONE,
 ) -> jax.Array:
-    """Final hidden states (rows, length, width) of packed rows."""
+    """Final hidden states (rows, length, width) of packed rows.
+
+    `remat` says what the backward pass computes again: nothing that it need not (empty), all but the linear layers and
+    the attention (`SAVE_LINEAR`), or whole layers (`SAVE_NOTHING`).
+    """
     length = tokens.shape[1]
-    mask = (segments[:, :, None] == segments[:, None, :]) & jnp.tril(jnp.ones((length, length), bool))
-    distance = positions[:, :, None] - positions[:, None, :]
     tables = rotations(architecture, positions)
+    if placement.kernel:
+        batch = flash.rows(placement.kernel, segments, placement.segments)
+    else:
+        mask = (segments[:, :, None] == segments[:, None, :]) & jnp.tril(jnp.ones((length, length), bool))
+        distance = positions[:, :, None] - positions[:, None, :]
 
     def layer(x: jax.Array, inputs: tuple[Weights, Adapter | None, jax.Array | None]) -> tuple[jax.Array, None]:
         layer_weights, layer_adapter, window = inputs
 
         def attend(q: jax.Array, k: jax.Array, v: jax.Array, state: None) -> tuple[jax.Array, None]:
+            if placement.kernel:
+                return placement.attend(architecture, batch, q, k, v), state
             seen = mask if window is None else mask & ((window == 0) | (distance < window))
             return causal_attention(architecture, q, k, v, seen), state
 
         local = None if window is None else window > 0
-        return block(architecture, x, layer_weights, layer_adapter, scale, tables, local, attend, None)
+        whole = placement.gathered(layer_weights)
+        x, _ = block(architecture, x, whole, layer_adapter, scale, tables, local, attend, None)
+        return placement.by_row(x), None
 
     if remat:
-        layer = jax.checkpoint(layer)
+        layer = jax.checkpoint(layer, policy=_kept if remat == SAVE_LINEAR else None)
     x, _ = jax.lax.scan(
-        layer, embed(architecture, weights, tokens), (weights["layers"], adapter, windows(architecture))
+        layer,
+        placement.by_row(embed(architecture, weights, tokens)),
+        (weights["layers"], adapter, windows(architecture)),
     )
     return final_norm(architecture, weights, x)
+
+
+def _kept(primitive: Any, *_: Any, **parameters: Any) -> bool:
+    """What SAVE_LINEAR keeps of a layer: the linear layers' outputs, and what flash attention's backward pass needs."""
+    kernels = ("dot_product_attention_fwd", "pallas_call")
+    return parameters.get("name") == LINEAR or any(kernel in primitive.name for kernel in kernels)
 
 
 def windows(architecture: Architecture) -> jax.Array | None:

@@ -15,6 +15,7 @@ from tuneline.trainer.architecture import Architecture
 from tuneline.trainer.loss import token_losses
 from tuneline.trainer.model import Weights
 from tuneline.trainer.packing import Batch
+from tuneline.trainer.placement import ONE, Placement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +41,14 @@ def build(
     *,
     scale: float,
     rule: optax.GradientTransformation,
-    remat: bool = False,
-    put: Callable[[Batch], Any] = lambda batch: batch,
+    remat: str = "",
+    placement: Placement = ONE,
 ) -> Program:
-    """The program of one base; `put` places a batch on the devices."""
+    """The program of one base, over the devices of a placement."""
+    put = placement.rows
 
     def loss_of(adapter: Any, weights: Weights, batch: Any, tokens: jax.Array) -> tuple[jax.Array, jax.Array]:
-        losses, correct = token_losses(architecture, weights, adapter, scale, batch, remat=remat)
+        losses, correct = token_losses(architecture, weights, adapter, scale, batch, remat=remat, placement=placement)
         return jnp.sum(losses) / tokens, jnp.sum(correct)
 
     gradient = jax.value_and_grad(loss_of, has_aux=True)
@@ -68,7 +70,7 @@ def build(
 
     @jax.jit
     def evaluate(adapter: Any, weights: Weights, batch: Any) -> Any:
-        return token_losses(architecture, weights, adapter, scale, batch)
+        return placement.gathered(token_losses(architecture, weights, adapter, scale, batch, placement=placement))
 
     def step(adapter: Any, state: Any, batches: Sequence[Batch]) -> tuple[Any, Any, StepResult]:
         counted = int(sum(batch["counted"].sum() for batch in batches))
