@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.planning.conftest import found, request_of
+from tests.planning.test_managed import request_of as managed_request_of
 from tuneline import catalog, errors, planning
 from tuneline.planning import parameters
 
@@ -49,7 +50,7 @@ _FACT = st.none() | st.fixed_dictionaries(
 
 
 @given(
-    template=st.sampled_from([*parameters.TEMPLATES, "tune-gemini"]),
+    template=st.sampled_from([*parameters.TEMPLATES, "tune-nothing"]),
     changes=_REQUESTS,
     explicit=st.booleans(),
     region=st.sampled_from(["", "us-central1", "europe-west4", "mars"]),
@@ -66,19 +67,23 @@ def test_a_request_is_judged_whatever_it_holds(
 
 
 @given(
+    template=st.sampled_from([*parameters.TEMPLATES]),
     changes=st.dictionaries(st.sampled_from(_NAMES), _INTERESTING | _JSON, max_size=2),
     train=st.just(found()) | _FACT,
     evaluation=st.just(found(examples=20)) | _FACT,
     test=_FACT,
 )
-@example(changes={}, train={"format": "palm-text", "examples": 240}, evaluation=None, test=None)
+@example(
+    template="tune-large-model", changes={}, train={"format": "palm-text", "examples": 240}, evaluation=None, test=None
+)
 @settings(max_examples=150, deadline=None, suppress_health_check=_QUIET)
 def test_a_request_and_its_data_end_in_a_plan_or_in_an_error_of_ours(
-    changes: dict[str, Any], train: Any, evaluation: Any, test: Any
+    template: str, changes: dict[str, Any], train: Any, evaluation: Any, test: Any
 ) -> None:
     facts = {"train": train, "evaluation": evaluation, "test": test}
     try:
-        made = planning.plan(request_of() | changes, facts, region="us-central1")
+        request = managed_request_of(template) if "gemini" in template else request_of()
+        made = planning.plan(request | changes, facts, region="us-central1", template=template)
     except (errors.ProblemsError, errors.OverCostLimit):
         return
     assert planning.Plan.from_dict(json.loads(json.dumps(made.to_dict()))) == made

@@ -76,6 +76,8 @@ class Model:
     managed_regions: tuple[str, ...] = ()
     cmek: bool | None = None
     """Whether its tuning takes a customer-managed key."""
+    preference: bool = False
+    """Preference tuning is known of it."""
     architecture: str = ""
     """`model_type` in the config.json of its Hugging Face folder; `''` where it has none."""
     trainer: bool = False

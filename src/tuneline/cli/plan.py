@@ -26,7 +26,9 @@ def command(form: str, **options: object) -> None:
     if options["local"]:
         service_of(options["data"])
     parameters = settled.parameters
-    plan = planning.plan(parameters, facts(parameters), region=settled.region, template=settled.template)
+    plan = planning.plan(
+        parameters, facts(settled.template, parameters), region=settled.region, template=settled.template
+    )
     if not options["local"]:
         plan = planning.check_project(plan)
     if form == "text":

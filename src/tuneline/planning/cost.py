@@ -57,6 +57,22 @@ def cost(machines: catalog.Slice, held_s: Range, *, provisioning: str, local: bo
     return Range(low=held_s.low / 3600 * hourly, high=held_s.high / 3600 * hourly)
 
 
+def of_tokens(model: catalog.Model | None, train: Data | None, epochs: int, *, local: bool) -> Range:
+    """USD for a managed tuning: training tokens of all epochs by the catalogue's price; inference is not in it."""
+    if local:
+        return Range(low=0.0, high=0.0)
+    if model is None:
+        return Range(unknown="tuning a tuned model further has its base's price, and the base is not known here")
+    if model.price is None:
+        return Range(unknown=f"no price of tuning {model.name} is known; your own catalogue can give one")
+    if not epochs:
+        return Range(unknown="epoch_count is not given, and the service chooses it")
+    if train is None or not train.tokens:
+        return Range(unknown="the tokens of the training set are not known")
+    usd = train.tokens * epochs / 1e6 * model.price.usd_per_million_training_tokens
+    return Range(low=usd * (1 - train.tokens_error), high=usd * (1 + train.tokens_error))
+
+
 def refuse_above(limit_usd: float, expected: Range, *, endpoint: bool, local: bool) -> None:
     """Hold the plan to its limit; 0 is none.
 
@@ -73,7 +89,7 @@ def refuse_above(limit_usd: float, expected: Range, *, endpoint: bool, local: bo
     if expected.high > limit_usd:
         raise OverCostLimit(
             f"the run may cost up to {expected.high:,.2f} USD, and max_cost_usd is {limit_usd:g}"
-            " → fewer train_steps, a smaller slice, or a higher limit"
+            " → fewer steps or epochs, a smaller slice, or a higher limit"
         )
     if endpoint:
         raise OverCostLimit(

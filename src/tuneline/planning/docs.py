@@ -41,8 +41,9 @@ Duration is the tokens of all epochs and evaluations by the catalogue's speed of
 duration by the slice's price. Neither is invented: where the catalogue has no figure, duration and cost are *unknown*,
 with the reason, and `max_cost_usd` refuses the run, before a job exists where that needs no data
 (`planning.check_cost`). Your own figures go into your own catalogue
-([catalog.md](catalog.md)). The local service bills nothing. An endpoint (`deploy_model`) bills by the hour without an
-end, so that no limit can hold it.
+([catalog.md](catalog.md)). A managed tuning costs the set's tokens × epochs by the catalogue's price; where
+`epoch_count` is left to the service, its cost is unknown. The local service bills nothing. An endpoint (`deploy_model`)
+bills by the hour without an end, so that no limit can hold it.
 
 ## Retired models
 
@@ -71,14 +72,9 @@ def page() -> str:
     lines += ["", "For 240 examples:", ""]
     lines += [f"- TPU: {arithmetic.shown(20, 24, 240)}", f"- GPU: {arithmetic.shown(15, 8, 240)}", _COST]
     lines += ["## Parameters", "", "Names and defaults are those of the hosted templates; *ours* are additions."]
-    lines += ["", "| parameter | type | default | " + " | ".join(f"`{name}`" for name in TEMPLATES) + " | |"]
-    lines += ["|---|---|---|" + "---|" * (len(TEMPLATES) + 1)]
-    taken = {template: {p.name for p in entries} for template, entries in TEMPLATES.items()}
-    for parameter in TEMPLATES["tune-large-model"]:
-        default = "required" if parameter.default is None else f"`{parameter.default!r}`"
-        marks = " | ".join("yes" if parameter.name in names else "no" for names in taken.values())
-        ours = "ours" if parameter.ours else ""
-        lines.append(f"| `{parameter.name}` | {parameter.kind} | {default} | {marks} | {ours} |")
+    lines += _parameters("tune-large-model", "tune-large-chat-model")
+    lines += ["", "Those of the managed services are their APIs' own fields, in the SDK's spelling:"]
+    lines += _parameters("tune-gemini", "tune-gemini-api")
     registered = rules.registered()
     lines += ["", "## Rules"]
     for group, title in rules.GROUPS.items():
@@ -89,6 +85,22 @@ def page() -> str:
         text = " ".join((check.__doc__ or "").split("\n\n")[0].split())
         lines.append(f"| `{check.__name__.replace('_', '-')}` | {text} |")
     return "\n".join(lines) + "\n"
+
+
+def _parameters(*templates: str) -> list[str]:
+    """One table of the parameters of templates that share most of them."""
+    lines = ["", "| parameter | type | default | " + " | ".join(f"`{name}`" for name in templates) + " | |"]
+    lines += ["|---|---|---|" + "---|" * (len(templates) + 1)]
+    taken = [{p.name: p for p in TEMPLATES[template]} for template in templates]
+    for name in dict.fromkeys(name for names in taken for name in names):
+        entries = [names.get(name) for names in taken]
+        first = next(entry for entry in entries if entry)
+        shown = dict.fromkeys(
+            "required" if entry.default is None else f"`{entry.default!r}`" for entry in entries if entry
+        )
+        marks = " | ".join("yes" if entry else "no" for entry in entries)
+        lines.append(f"| `{name}` | {first.kind} | {' / '.join(shown)} | {marks} | {'ours' if first.ours else ''} |")
+    return lines
 
 
 if __name__ == "__main__":

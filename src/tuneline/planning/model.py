@@ -112,6 +112,27 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Managed:
+    """What a job of a service of Google's is asked for beyond the training, and how its models are predicted with."""
+
+    export_last_checkpoint_only: bool = False
+    preference: bool = False
+    """Preference tuning in place of supervised."""
+    beta: float = 0.0
+    """Of preference tuning; 0: the service's choice."""
+    checkpoint_id: str = ""
+    """Of a tuned base model; `''`: its default checkpoint."""
+    tuned_model_id: str = ""
+    """Developer API; `''`: made of the request's fingerprint."""
+    api_key_secret: str = ""
+    """Developer API: `projects/P/secrets/S`, where the key is; never the key."""
+    prediction_limit: int = 0
+    """Rows of a set that are predicted, spread evenly over it; 0: all."""
+    predictions_per_minute: int = 0
+    """0: the library's own rate."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quota:
     """Quota that the job takes while it runs."""
 
@@ -167,6 +188,10 @@ class Plan:
     on_cancel: str = "cancel"
     max_cost_usd: float = 0.0
     """0: no limit."""
+    max_dropped_share: float = 1.0
+    """The run fails where the job leaves out or cuts off more of the training examples; 1: it only warns."""
+    managed: Managed | None = None
+    """None for `custom_training`."""
     duration_s: Range = Range()
     cost_usd: Range = Range()
     quotas: tuple[Quota, ...] = ()

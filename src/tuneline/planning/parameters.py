@@ -76,12 +76,91 @@ _OURS = (
     Parameter(name="max_cost_usd", kind="float", default=0.0, ours=True),
 )
 
+# Of both managed services: what is done with the model that they make, and how the run behaves.
+_MANAGED_OURS = (
+    _text("enable_checkpoint_selection", "default", ours=True),
+    _text("test_data_uri", ours=True),
+    Parameter(name="max_dropped_share", kind="float", default=0.1, ours=True),
+    Parameter(name="prediction_limit", kind="int", default=250, ours=True),
+    Parameter(name="predictions_per_minute", kind="int", default=0, ours=True),
+    _text("staging_uri", ours=True),
+    Parameter(name="force", kind="bool", default=False, ours=True),
+    _text("on_cancel", "cancel", ours=True),
+    Parameter(name="max_cost_usd", kind="float", default=0.0, ours=True),
+)
+# The fields of a TuningJob, in the SDK's spelling.
+_GEMINI = (
+    _text("project", None),
+    _text("base_model", None),
+    _text("training_dataset_uri", None),
+    _text("location"),
+    _text("validation_dataset_uri"),
+    Parameter(name="epoch_count", kind="int", default=0),
+    Parameter(name="adapter_size", kind="int", default=0),
+    Parameter(name="learning_rate_multiplier", kind="float", default=0.0),
+    _text("tuned_model_display_name"),
+    _text("encryption_spec_key_name"),
+    _text("service_account"),
+    Parameter(name="labels", kind="map", default={}),
+    Parameter(name="export_last_checkpoint_only", kind="bool", default=False),
+    Parameter(name="preference_tuning", kind="bool", default=False),
+    Parameter(name="beta", kind="float", default=0.0),
+    _text("checkpoint_id"),
+)
+# The fields of a tuned model of the developer API; epochs and batch size as its documentation advises.
+_GEMINI_API = (
+    _text("project", None),
+    _text("base_model", None),
+    _text("dataset_uri", None),
+    _text("validation_dataset_uri", ours=True),
+    Parameter(name="epoch_count", kind="int", default=5),
+    Parameter(name="batch_size", kind="int", default=4),
+    Parameter(name="learning_rate", kind="float", default=0.0),
+    Parameter(name="learning_rate_multiplier", kind="float", default=0.0),
+    _text("tuned_model_display_name"),
+    _text("tuned_model_id"),
+    _text("api_key_secret", ours=True),
+)
+
 # The chat template keeps the evaluation parameters out: rule `no-chat-evaluation` says so where one is given.
 TEMPLATES: dict[str, tuple[Parameter, ...]] = {
     "tune-large-model": (*_SHARED, *_EVALUATION, *_SHARED_END, *_OLDER, *_OURS),
     "tune-large-chat-model": (*_SHARED, *_SHARED_END, *_OLDER, *_OURS),
+    "tune-gemini": (*_GEMINI, *_MANAGED_OURS),
+    "tune-gemini-api": (*_GEMINI_API, *(p for p in _MANAGED_OURS if p.name != "enable_checkpoint_selection")),
 }
 EVALUATION_NAMES = tuple(p.name for p in _EVALUATION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What a template calls what they all have, and what carries its jobs out."""
+
+    engine: str = "custom_training"
+    model: str = "large_model_reference"
+    display_name: str = "model_display_name"
+    train: str = "dataset_uri"
+    evaluation: str = "evaluation_data_uri"
+    test: str = "test_data_uri"
+
+    @property
+    def sets(self) -> dict[str, str]:
+        """Dataset (`train`, `evaluation`, `test`) → the parameter that names it."""
+        return {"train": self.train, "evaluation": self.evaluation, "test": self.test}
+
+
+_MANAGED = {"model": "base_model", "display_name": "tuned_model_display_name", "evaluation": "validation_dataset_uri"}
+NAMES: dict[str, Names] = {
+    "tune-large-model": Names(),
+    "tune-large-chat-model": Names(),
+    "tune-gemini": Names(engine="vertex_tuning", train="training_dataset_uri", **_MANAGED),
+    "tune-gemini-api": Names(engine="gemini_api", **_MANAGED),
+}
+
+
+def names(template: str) -> Names:
+    """What the template calls its datasets and its base model; those of `tune-large-model` where it is not known."""
+    return NAMES.get(template, NAMES["tune-large-model"])
 
 
 def defaults(template: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from tuneline import catalog
 from tuneline.errors import DatasetError, Problem, UsageError
 from tuneline.google import settings
-from tuneline.planning import arithmetic, cost, needs, parameters, rules
+from tuneline.planning import arithmetic, cost, managed, needs, parameters, rules
 from tuneline.planning.model import BaseModel, Data, Plan, Range, Regions, Slice, Training
 
 _TEMPLATE = "tune-large-model"
@@ -28,7 +28,7 @@ def check_request(
     """Every reason against a request that is known without network and data; empty: none.
 
     Args:
-        template: `tune-large-model` or `tune-large-chat-model`.
+        template: one of `parameters.TEMPLATES`.
         given_parameters: what was given; what is left out has its default.
         given: the names that were given explicitly. None: not known, and explicit values are not held against anyone.
         region: the pipeline's region, where it is known.
@@ -75,7 +75,7 @@ def plan(
     if problems:
         data = [p for p in problems if rules.RULES[p.what.rsplit("[", 1)[1].rstrip("]")].group == "data"]
         raise (DatasetError if len(data) == len(problems) else UsageError)(problems)
-    made = _made(context)
+    made = managed.made(context, lambda which: _data(context, which)) if context.managed else _made(context)
     notes = [remark.text for remark in remarks if remark.level == "note"]
     warnings = [remark.text for remark in remarks if remark.level == "warning"]
     result = Plan(**made, notes=(*notes, *_notes(context)), warnings=(*warnings, *_warnings(context)))
@@ -94,6 +94,12 @@ def check_cost(template: str, given_parameters: Mapping[str, object], *, local: 
         return
     context = _context(template, given_parameters, given=None, region="", encryption_key="", local=local)
     model, machines = context.model, context.slice
+    if context.managed:
+        # At the least: a single token. Figures that need the data are `plan`'s to find.
+        least = Data(uri="", format="", examples=1, tokens=1)
+        expected = cost.of_tokens(model, least, context["epoch_count"] or 0, local=context.local)
+        cost.refuse_above(context["max_cost_usd"] or 0.0, expected, endpoint=False, local=context.local)
+        return
     if model is None or machines is None or context["max_cost_usd"] is None:
         return  # the rules tell these
     base = _base_model(context, model)
@@ -236,7 +242,7 @@ def _training(
 
 def _data(context: rules.Context, which: str) -> Data | None:
     found = context.data(which)
-    name = {"train": "dataset_uri", "evaluation": "evaluation_data_uri", "test": "test_data_uri"}[which]
+    name = context.names.sets[which]
     if not found or not context[name]:
         return None
     tokens = found.get("tokens")
@@ -254,6 +260,8 @@ def _data(context: rules.Context, which: str) -> Data | None:
 
 
 def _notes(context: rules.Context) -> list[str]:
+    if context.managed:
+        return managed.notes(context)
     notes = []
     if context["deploy_model"]:
         notes.append("deploy_model: the endpoint bills by the hour until the model is undeployed")
@@ -267,7 +275,7 @@ def _notes(context: rules.Context) -> list[str]:
 
 
 def _warnings(context: rules.Context) -> list[str]:
-    if context.local:
+    if context.local or context.managed:
         return []
     warnings = []
     if not context["trainer_image"]:

@@ -11,7 +11,7 @@ def render(plan: Plan) -> str:
     training, base = plan.training, plan.base_model
     rows = [
         ("template", plan.template + (" (local service)" if plan.local else "")),
-        ("model to make", plan.model_display_name),
+        ("model to make", plan.model_display_name or "named by the service"),
         ("base model", _base(plan)),
         ("engine", plan.engine),
         ("regions", _regions(plan)),
@@ -19,24 +19,53 @@ def render(plan: Plan) -> str:
         ("training set", _data(plan.train)),
         ("evaluation set", _data(plan.evaluation)),
         ("test set", _data(plan.test)),
-        ("steps", arithmetic.shown(training.train_steps, training.batch_size, plan.train.examples)),
+        _amount(plan),
         ("learning rate", _rate(plan)),
         ("evaluation", _evaluation(plan)),
         ("checkpoint", "the best by evaluation" if training.checkpoint_selection else "the last"),
+        *_asked(plan),
         ("encryption", plan.encryption_key or "Google's own keys"),
-        ("deploy", "yes" if plan.deploy_model else "no"),
+        ("deploy", "by the service" if plan.managed else "yes" if plan.deploy_model else "no"),
         ("duration", _range(plan.duration_s, seconds=True)),
         ("cost", _range(plan.cost_usd)),
         *(("quota", f"{q.amount} of {q.name} in {q.region}") for q in plan.quotas),
         *(("permission", permission) for permission in plan.permissions),
     ]
-    if not base.uri.startswith("builtin:"):
+    if base.uri and not base.uri.startswith("builtin:"):
         rows.insert(3, ("weights", base.uri))
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {value}" for name, value in rows]
     lines += [f"warning: {text}" for text in plan.warnings]
     lines += [f"note: {text}" for text in plan.notes]
     return "\n".join(lines)
+
+
+def _amount(plan: Plan) -> tuple[str, str]:
+    """How often the set is read."""
+    training = plan.training
+    if plan.managed is None:
+        return "steps", arithmetic.shown(training.train_steps, training.batch_size, plan.train.examples)
+    if not training.epochs:
+        return "epochs", "chosen by the service"
+    batch = f", {training.batch_size} a step" if training.batch_size else ""
+    return "epochs", f"{training.epochs:g} of {plan.train.examples:,} examples{batch}"
+
+
+def _asked(plan: Plan) -> list[tuple[str, str]]:
+    """What a managed job is asked for beyond the rest."""
+    wanted = plan.managed
+    if wanted is None:
+        return []
+    rows = []
+    if plan.engine == "vertex_tuning":
+        rows.append(("adapter size", str(plan.training.adapter_size or "chosen by the service")))
+    if wanted.preference:
+        rows.append(("preference", f"beta {wanted.beta:g}" if wanted.beta else "beta chosen by the service"))
+    if wanted.checkpoint_id:
+        rows.append(("tuned from", f"checkpoint {wanted.checkpoint_id}"))
+    if wanted.tuned_model_id:
+        rows.append(("tuned model id", wanted.tuned_model_id))
+    return rows
 
 
 def _base(plan: Plan) -> str:
@@ -75,12 +104,16 @@ def _rate(plan: Plan) -> str:
     training = plan.training
     if training.learning_rate:
         return f"{training.learning_rate:g}"
+    if not training.learning_rate_multiplier:
+        return "recommended"
     return f"recommended × {training.learning_rate_multiplier:g}"
 
 
 def _evaluation(plan: Plan) -> str:
     if plan.evaluation is None:
         return "none: no evaluation set"
+    if plan.managed:
+        return "by the service while it tunes, by predictions after it"
     training = plan.training
     number = arithmetic.evaluations(training.train_steps, training.evaluation_interval)
     stop = ", stops early when it no longer improves" if training.early_stopping else ""

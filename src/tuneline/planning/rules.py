@@ -9,7 +9,7 @@ from typing import Any
 
 from tuneline import catalog
 from tuneline.errors import Problem
-from tuneline.planning.parameters import TEMPLATES
+from tuneline.planning.parameters import NAMES, TEMPLATES, Names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +41,29 @@ class Context:
         return self.given is not None and name in self.given
 
     @property
+    def names(self) -> Names:
+        """What the template calls the parameters that every template has."""
+        return NAMES[self.template]
+
+    @property
+    def managed(self) -> bool:
+        """Whether a service of Google's tunes, and chooses its own machines."""
+        return self.names.engine != "custom_training"
+
+    @property
+    def reference(self) -> str:
+        """The base model in the request's own words."""
+        return (self[self.names.model] or "").strip()
+
+    @property
     def model(self) -> catalog.Model | None:
         """The model that is asked for, or None where the catalogue does not have it."""
-        return catalog.find_model(self["large_model_reference"] or "")
+        return catalog.find_model(self.reference)
+
+    @property
+    def tuned_further(self) -> bool:
+        """Whether the base model is itself a tuned model of the registry."""
+        return self.names.engine == "vertex_tuning" and "/models/" in self.reference and self.model is None
 
     @property
     def is_chat(self) -> bool:
@@ -113,6 +133,7 @@ GROUPS = {
     "model": "The model and its engine",
     "regions": "Regions, machines and encryption",
     "training": "Steps and settings",
+    "managed": "Gemini models and the services that tune them",
     "evaluation": "Evaluation",
     "data": "The data",
 }
@@ -136,6 +157,7 @@ def registered() -> list[Rule]:
     from tuneline.planning import (  # noqa: F401
         rules_data,
         rules_evaluation,
+        rules_managed,
         rules_model,
         rules_regions,
         rules_request,

@@ -10,16 +10,24 @@ from tuneline.planning.rules import Context, Findings, note, rule, warning
 
 # Names of formats as in the reports of `tuneline validate`.
 _GENERATION, _CHAT = "palm-text", "palm-chat"
+_GEMINI, _PREFERENCE, _GEMINI_API = "gemini", "preference", "gemini-api"
 # What an open model's trainer reads; the era of PaLM knew only the two above.
 _OPEN = (_GENERATION, _CHAT, "openai-messages", "prompt-completion", "gemini", "gemini-1.0-messages", "gemini-api")
 _SHAPE = {
     _GENERATION: '{"input_text": ..., "output_text": ...}',
     _CHAT: '{"messages": [{"author": "user", "content": ...}, ...]}',
+    _GEMINI: '{"contents": [{"role": "user", "parts": [{"text": ...}]}, {"role": "model", "parts": ...}]}',
+    _PREFERENCE: '{"contents": [...], "completions": [{"completion": ..., "score": 1}, {..., "score": 0}]}',
+    _GEMINI_API: '{"text_input": ..., "output": ...}',
 }
+# The words for a format whose shape alone would not say what it is for.
+_FOR = {_GENERATION: "generation models", _CHAT: "chat models"}
 # Findings of the validator that a rule here tells in its own words.
 _TOLD_HERE = ("D101", "D102", "D107", "D108", "D113", "D501", "D503", "D504", "D513")
 
-SETS = (("train", "dataset_uri"), ("evaluation", "evaluation_data_uri"), ("test", "test_data_uri"))
+
+# An evaluation set above this is held to a share of the training set: spec/catalogue-today.md, "5,000 or 30 %".
+_SHARED_FROM = 1000
 
 
 def usable(found: Mapping[str, Any] | None) -> bool:
@@ -32,7 +40,7 @@ def readable_data(context: Context) -> Findings:
     """Every dataset is there and can be read."""
     if context.facts is None:
         return
-    for which, name in SETS:
+    for which, name in context.names.sets.items():
         found = context.data(which)
         if not context[name]:
             continue
@@ -47,7 +55,7 @@ def readable_data(context: Context) -> Findings:
 @rule("data")
 def json_lines(context: Context) -> Findings:
     """Every dataset is JSON lines: one example a line, in UTF-8."""
-    for which, name in SETS:
+    for which, name in context.names.sets.items():
         found = context.data(which) or {}
         container = found.get("container") or "jsonl"
         if found.get("error") or container == "jsonl":
@@ -66,27 +74,37 @@ def json_lines(context: Context) -> Findings:
 
 @rule("data")
 def format_of_the_family(context: Context) -> Findings:
-    """Generation models take `input_text` / `output_text`, chat models `messages`; open models other formats too."""
+    """Generation models take `input_text` / `output_text`, chat models `messages`; open models other formats too.
+
+    What a managed service takes is made of the other formats when the data is staged, but for preferences.
+    """
     model = context.model
-    for which, name in SETS:
+    for which, name in context.names.sets.items():
         found = context.data(which) or {}
         form = found.get("format") or "unknown"
         if found.get("error") or not found.get("examples") or found.get("container") == "broken":
             continue  # nothing there to have a format
         wanted = _wanted(context)
         accepted = _OPEN if model is not None and model.kind != "bison" and not context.is_chat else (wanted,)
+        if context.managed:
+            # A preference has what no other format has; the others become what the service takes.
+            accepted = (wanted,) if wanted == _PREFERENCE else _OPEN
         if form in accepted:
+            if context.managed and form != wanted:
+                yield note(f"{name} is in the format {form}: it is converted to {wanted} when it is staged")
             continue
         if form == "unknown":
             what = "is in no known format"
-        elif form in _SHAPE:
-            what = f"is in the format of {'chat' if form == _CHAT else 'generation'} models ({form})"
+        elif form in _FOR:
+            what = f"is in the format of {_FOR[form]} ({form})"
         else:
             what = f"is in the format {form}"
         yield Problem(
             where=name,
             what=f"{context[name]} {what}; {_asked(context)} takes {_SHAPE[wanted]}",
-            fix=f"tuneline convert FILE --to {wanted} -o NEW.jsonl",
+            fix="write both answers and which is better"
+            if wanted == _PREFERENCE
+            else f"tuneline convert FILE --to {wanted} -o NEW.jsonl",
         )
 
 
@@ -96,7 +114,7 @@ def one_format(context: Context) -> Findings:
     train = context.data("train")
     if not usable(train):
         return
-    for which, name in SETS[1:]:
+    for which, name in list(context.names.sets.items())[1:]:
         found = context.data(which)
         if usable(found) and (found or {})["format"] != (train or {})["format"]:
             yield Problem(
@@ -109,7 +127,7 @@ def one_format(context: Context) -> Findings:
 @rule("data")
 def valid_examples(context: Context) -> Findings:
     """No example has an error; the first few are told, all are in the validation report."""
-    for which, name in SETS:
+    for which, name in context.names.sets.items():
         found = context.data(which) or {}
         counts = found.get("counts") or {}
         told = sum(int(counts.get(code, 0)) for code in _TOLD_HERE)
@@ -136,26 +154,30 @@ def training_size(context: Context) -> Findings:
     authors = int((found or {}).get("author_fields") or 0)
     if model.min_examples and number < model.min_examples:
         yield Problem(
-            where="dataset_uri", what=f"has {_count(number)}", fix=f"at least {model.min_examples}; 500 are recommended"
+            where=context.names.train,
+            what=f"has {_count(number)}",
+            fix=f"at least {model.min_examples}; {model.recommended_examples or 100} are recommended",
         )
     elif model.recommended_examples and number < model.recommended_examples:
         yield note(f"{_count(number)}: {model.recommended_examples} or more are recommended")
     is_chat = context.is_chat or (found or {})["format"] == _CHAT
     if is_chat and model.max_author_fields and authors > model.max_author_fields:
         yield Problem(
-            where="dataset_uri",
+            where=context.names.train,
             what=f"has {authors:,} author fields in all",
             fix=f"at most {model.max_author_fields:,}: take a sample, or shorten the conversations",
         )
     if not is_chat and model.max_examples and number > model.max_examples:
         yield Problem(
-            where="dataset_uri", what=f"has {_count(number)}", fix=f"at most {model.max_examples:,}: take a sample"
+            where=context.names.train,
+            what=f"has {_count(number)}",
+            fix=f"at most {model.max_examples:,}: take a sample",
         )
 
 
 @rule("data")
 def evaluation_size(context: Context) -> Findings:
-    """The evaluation set has 10 to 250 examples."""
+    """The evaluation set has 10 to 250 examples; for Gemini as many as the catalogue says, by number and by share."""
     found, model = context.data("evaluation"), context.model
     if not usable(found) or model is None or context.is_chat or not (found or {}).get("examples"):
         return
@@ -163,9 +185,18 @@ def evaluation_size(context: Context) -> Findings:
     low, high = model.min_evaluation_examples or 1, model.max_evaluation_examples
     if number < low or (high and number > high):
         yield Problem(
-            where="evaluation_data_uri",
+            where=context.names.evaluation,
             what=f"has {_count(number)}",
             fix=f"{low} to {high:,}: tuneline split DATASET --eval N -o DIR" if high else f"at least {low}",
+        )
+        return
+    trained = int((context.data("train") or {}).get("examples") or 0)
+    share = model.max_evaluation_share
+    if share and number > _SHARED_FROM and trained and number > share * trained:
+        yield Problem(
+            where=context.names.evaluation,
+            what=f"has {_count(number)}, which is {number / trained:.0%} of the training set",
+            fix=f"above {_SHARED_FROM:,} at most {share:.0%} of it, here {int(share * trained):,}",
         )
 
 
@@ -185,7 +216,7 @@ def worth_a_look(context: Context) -> Findings:
         "D603": "contradicting examples",
         "D604": "examples that are in another set too",
     }
-    for which, name in SETS:
+    for which, name in context.names.sets.items():
         counts = (context.data(which) or {}).get("counts") or {}
         for code, what in words.items():
             if counts.get(code):
@@ -193,11 +224,16 @@ def worth_a_look(context: Context) -> Findings:
 
 
 def _wanted(context: Context) -> str:
+    """The format that the engine is given."""
+    if context.names.engine == "vertex_tuning":
+        return _PREFERENCE if context["preference_tuning"] else _GEMINI
+    if context.names.engine == "gemini_api":
+        return _GEMINI_API
     return _CHAT if context.is_chat else _GENERATION
 
 
 def _asked(context: Context) -> str:
-    return context["large_model_reference"] or context.template
+    return context.reference or context.template
 
 
 def _count(number: int) -> str:

@@ -39,11 +39,14 @@ def needs_evaluation_set(context: Context) -> Findings:
     Inside a step an explicit value cannot be told from a default: there the first two are inert, and it is a note.
     `enable_early_stopping: false` is always accepted, and `enable_checkpoint_selection: true` never without a set.
     """
-    if context.is_chat or context["evaluation_data_uri"] or "evaluation_data_uri" in context.misspelt:
+    wanted = context.names.evaluation
+    if context.is_chat or context[wanted] or wanted in context.misspelt:
         return
-    fix = "give `evaluation_data_uri`, or leave it out"
+    fix = f"give `{wanted}`, or leave it out"
     if (context["enable_checkpoint_selection"] or "").lower() == "true":
         yield Problem(where="enable_checkpoint_selection", what="is true, and there is no evaluation set", fix=fix)
+    if context.managed:
+        return  # evaluation during the tuning is the service's own affair
     if context.given is None:
         yield note("no evaluation set: no evaluation, no early stopping, and the last checkpoint is returned")
         return

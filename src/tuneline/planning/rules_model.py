@@ -1,4 +1,4 @@
-"""Rules of what is tuned, and by what."""
+"""Rules of what is tuned, and by what; those of Gemini models alone are in `rules_managed`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ ENGINES = ("custom_training", "vertex_tuning", "gemini_api")
 
 @rule("model")
 def known_model(context: Context) -> Findings:
-    """`large_model_reference` must be in the catalogue."""
-    reference = (context["large_model_reference"] or "").strip()
-    if reference and "$" not in reference and context.model is None:
-        yield unknown("large_model_reference", reference, catalog.models())
+    """The base model must be in the catalogue, or be a tuned model of the registry that is tuned further."""
+    reference = context.reference
+    if reference and "$" not in reference and context.model is None and not context.tuned_further:
+        near = [m for m in catalog.models() if not context.managed or m.engine == context.names.engine]
+        yield unknown(context.names.model, reference, near)
 
 
 @rule("model")
@@ -25,7 +26,7 @@ def retired_model(context: Context) -> Findings:
     The plan says which. Without known weights for it, `base_model_uri` must be given on the real service.
     """
     model = context.model
-    if model is None or model.engine != "custom_training" or model.takes_tuning(context.today):
+    if model is None or _not_ours(context, model) or model.takes_tuning(context.today):
         return
     state = f"{model.name} has retired ({model.state(context.today)})"
     if context["base_model_uri"]:
@@ -46,7 +47,7 @@ def weights_at_hand(context: Context) -> Findings:
     On the local service the built-in model stands in for weights that are not there, and says so.
     """
     model = context.model
-    if model is None or model.engine != "custom_training" or context["base_model_uri"]:
+    if model is None or _not_ours(context, model) or context["base_model_uri"]:
         return
     tuned = model if model.takes_tuning(context.today) else catalog.find_model(model.replacement)
     if tuned is None:
@@ -66,7 +67,7 @@ def weights_at_hand(context: Context) -> Findings:
 def trainer_loads_it(context: Context) -> Findings:
     """The trainer must load the model's architecture, or another `trainer_image` be given that does."""
     model = context.model
-    if model is None or model.engine != "custom_training" or not model.takes_tuning(context.today):
+    if model is None or _not_ours(context, model) or not model.takes_tuning(context.today):
         return
     if not (model.trainer or context["trainer_image"] or context["base_model_uri"] or context.local):
         yield Problem(
@@ -84,10 +85,10 @@ def template_of_the_model(context: Context) -> Findings:
     model = context.model
     if model is None:
         return
-    if model.engine != "custom_training":
-        own = {"vertex_tuning": "tune-gemini", "gemini_api": "tune-gemini-api"}[model.engine]
+    if model.engine != context.names.engine:
+        own = {"vertex_tuning": "tune-gemini", "gemini_api": "tune-gemini-api"}.get(model.engine, "tune-large-model")
         yield Problem(
-            where="large_model_reference", what=f"{model.name} is not tuned by {context.template}", fix=f"use {own}"
+            where=context.names.model, what=f"{model.name} is not tuned by {context.template}", fix=f"use {own}"
         )
     elif context.template == "tune-large-chat-model" and model.family == "generation":
         yield Problem(where="large_model_reference", what=f"{model.name} is no chat model", fix="use tune-large-model")
@@ -108,3 +109,8 @@ def engine_value(context: Context) -> Findings:
         yield Problem(
             where="engine", what=f"{context.model.name} is tuned by {context.model.engine}", fix="leave `engine` out"
         )
+
+
+def _not_ours(context: Context, model: catalog.Model) -> bool:
+    """Whether a service of Google's tunes the model, or is asked to: its weights are no concern of ours."""
+    return context.managed or model.engine != "custom_training"

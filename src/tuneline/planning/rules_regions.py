@@ -31,7 +31,8 @@ def pipeline_region(context: Context) -> Findings:
 @rule("regions")
 def upload_region(context: Context) -> Findings:
     """The model is uploaded to one of the same 13 regions (`location`; unset: the pipeline's region)."""
-    yield from _region("location", context["location"] or "", "a tuned model can be uploaded")
+    if not context.managed:
+        yield from _region("location", context["location"] or "", "a tuned model can be uploaded")
 
 
 @rule("regions")
@@ -132,8 +133,8 @@ def no_key_on_tpu(context: Context) -> Findings:
 
 @rule("regions")
 def key_region(context: Context) -> Findings:
-    """With a customer-managed key, the key, the tuning and the upload are all in `us-central1`."""
-    if not context.key:
+    """With a customer-managed key, the key, the tuning and the upload of a large model are all in `us-central1`."""
+    if not context.key or context.managed:
         return
     only = catalog.cmek().region
     found = _KEY.fullmatch(context.key)

@@ -54,7 +54,7 @@ def readable_value(context: Context) -> Findings:
 
 @rule("request")
 def required_value(context: Context) -> Findings:
-    """`project`, `model_display_name`, `large_model_reference` and `dataset_uri` must be given and not be empty."""
+    """Every parameter without a default must be given and not be empty: project, base model, training set, and name."""
     for parameter in TEMPLATES[context.template]:
         if parameter.default is not None:
             continue
@@ -84,7 +84,7 @@ def left_over_placeholder(context: Context) -> Findings:
             continue
         if _SHELL.search(value):
             yield Problem(where=name, what=f"`{value}` holds a shell variable that was not filled in", fix="fill it in")
-        elif (_PLACEHOLDER_NAME if name == "model_display_name" else _PLACEHOLDER).fullmatch(value):
+        elif (_PLACEHOLDER_NAME if name == context.names.display_name else _PLACEHOLDER).fullmatch(value):
             yield Problem(where=name, what=f"`{value}` is a placeholder", fix="put your own value there")
         elif value != value.strip():
             yield Problem(where=name, what=f"{value!r} begins or ends with white space", fix=f"write {value.strip()!r}")
@@ -105,16 +105,17 @@ def project_form(context: Context) -> Findings:
 
 @rule("request")
 def display_name_length(context: Context) -> Findings:
-    """`model_display_name` has at most 128 characters."""
-    length = len(context["model_display_name"] or "")
+    """The tuned model's display name has at most 128 characters."""
+    name = context.names.display_name
+    length = len(context[name] or "")
     if length > 128:
-        yield Problem(where="model_display_name", what=f"has {length} characters", fix="at most 128")
+        yield Problem(where=name, what=f"has {length} characters", fix="at most 128")
 
 
 @rule("request")
 def dataset_uri_form(context: Context) -> Findings:
     """A dataset is one object in Cloud Storage, `gs://bucket/name.jsonl`; the command line takes a local file too."""
-    for name, which in (("dataset_uri", "train"), ("evaluation_data_uri", "evaluation"), ("test_data_uri", "test")):
+    for which, name in context.names.sets.items():
         value = (context[name] or "").strip()
         found = context.data(which) or {}
         if not value or "$" in value or found.get("examples"):
@@ -132,7 +133,7 @@ def dataset_uri_form(context: Context) -> Findings:
 @rule("request")
 def same_data_twice(context: Context) -> Findings:
     """Training, evaluation and test set are different files."""
-    names = ("dataset_uri", "evaluation_data_uri", "test_data_uri")
+    names = list(context.names.sets.values())
     for number, name in enumerate(names):
         for earlier in names[:number]:
             if context[name] and context[name] == context[earlier]:

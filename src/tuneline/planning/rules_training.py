@@ -21,7 +21,7 @@ def train_steps_range(context: Context) -> Findings:
 def multiplier_range(context: Context) -> Findings:
     """`learning_rate_multiplier` is above 0."""
     value = context["learning_rate_multiplier"]
-    if value is not None and value <= 0:
+    if value is not None and value <= 0 and not context.managed:
         yield Problem(where="learning_rate_multiplier", what=f"is {value:g}", fix="above 0; 1 is the recommended rate")
 
 
@@ -29,7 +29,7 @@ def multiplier_range(context: Context) -> Findings:
 def learning_rate_range(context: Context) -> Findings:
     """`learning_rate`, of the older SDK, is 0 (the recommended one) or above, and is not given with a multiplier."""
     rate, multiplier = context["learning_rate"], context["learning_rate_multiplier"]
-    if rate is None or rate == 0:
+    if rate is None or rate == 0 or context.managed:
         return
     if rate < 0:
         yield Problem(where="learning_rate", what=f"is {rate:g}", fix="above 0, or leave it out")
@@ -47,7 +47,7 @@ def learning_rate_range(context: Context) -> Findings:
 
 @rule("training")
 def batch_size_range(context: Context) -> Findings:
-    """`batch_size`, of the older SDK, is 0 (the catalogue's, by accelerator and model) or above."""
+    """`batch_size` is 0 (the catalogue's, by accelerator and model; of a managed service its own) or above."""
     if (context["batch_size"] or 0) < 0:
         yield Problem(where="batch_size", what=f"is {context['batch_size']}", fix="at least 1, or leave it out")
 

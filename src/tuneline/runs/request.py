@@ -13,7 +13,13 @@ from pathlib import Path
 
 from tuneline.errors import Problem, UsageError
 
-URI_PARAMETERS = ("dataset_uri", "evaluation_data_uri", "test_data_uri")
+URI_PARAMETERS = (
+    "dataset_uri",
+    "training_dataset_uri",
+    "evaluation_data_uri",
+    "validation_dataset_uri",
+    "test_data_uri",
+)
 """Parameters that may name a local file, which is uploaded before the run."""
 
 _PLACE_KEYS = (

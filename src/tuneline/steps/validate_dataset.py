@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tuneline import datasets
+from tuneline import datasets, planning
 from tuneline.errors import DatasetError, NotFound, NotPermitted, Problem, UsageError
 from tuneline.steps.artifacts import Artifact, log_metrics, write_page
 from tuneline.steps.record import recorded
@@ -95,14 +95,17 @@ def run(
         return Outputs(facts=json.dumps(found))
 
 
-def facts(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What planning needs to know of the data, below 8 KB as JSON.
+def facts(parameters: Mapping[str, Any], *, template: str = "tune-large-model") -> dict[str, dict[str, Any]]:
+    """What planning needs to know of the data of a request to a template, below 8 KB as JSON.
 
     For each set that the parameters name (`train`, `evaluation`, `test`): `uri` and the report's own `format`,
     `container`, `examples`, `counts`, `duplicates`, `contradictions`, `leakage`, `tokens`, `digest`, `crc32c`, `bytes`;
     the number of `errors`; the first `findings`. A set that cannot be read has `error` alone: why.
     """
-    return _facts(*_check_all(parameters))
+    names = planning.names(template)
+    own = {SETS[which]: parameters.get(name) for which, name in names.sets.items()}
+    own |= {"large_model_reference": parameters.get(names.model), "default_context": parameters.get("default_context")}
+    return _facts(*_check_all(own))
 
 
 def _check_all(parameters: Mapping[str, Any]) -> tuple[dict[str, Report], dict[str, str]]:
