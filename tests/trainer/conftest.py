@@ -79,6 +79,17 @@ def write_rows(path: Path, examples: list[dict[str, str]]) -> str:
     return str(path)
 
 
+def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+    """Everything the process said; it must end with `code`."""
+    said = process.communicate(timeout=240)[1]
+    assert process.returncode == code, said
+    return said
+
+
+def json_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 @pytest.fixture
 def write_config(tmp_path: Path, small_base: Path) -> Callable[..., str]:
     """Writes a run's data and config.json; keyword arguments change its fields."""

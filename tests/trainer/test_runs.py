@@ -14,18 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.conftest import rows, write_rows
+from tests.trainer.conftest import finish, json_lines, rows, write_rows
 from tests.trainer.test_tensorboard import records
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Write = Callable[..., str]
-
-
-def finish(process: subprocess.Popen[str], code: int = 0) -> str:
-    """Everything the process said; it must end with `code`."""
-    said = process.communicate(timeout=240)[1]
-    assert process.returncode == code, said
-    return said
 
 
 def adapters(output: Path) -> dict[str, bytes]:
@@ -33,10 +26,6 @@ def adapters(output: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(output)): path.read_bytes() for path in sorted(output.glob("checkpoints/*/*.safetensors"))
     }
-
-
-def json_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")

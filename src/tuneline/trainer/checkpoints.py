@@ -68,6 +68,11 @@ def newest_with_state(output: str) -> Checkpoint | None:
     return None
 
 
+def read_adapter_files(uri: str) -> dict[str, bytes]:
+    """The files of the adapter in a folder, by name; NotFound where one is missing."""
+    return {part: objects.read_bytes(objects.join(uri, part)) for part in ADAPTER}
+
+
 def remove(checkpoint: Checkpoint) -> None:
     """Take a checkpoint away, first of all its mark of completeness."""
     objects.delete(objects.join(checkpoint.uri, "checkpoint.json"))

@@ -1,8 +1,9 @@
-"""What a run is asked to do: `config.json`, checked as a whole before anything is loaded."""
+"""What a run is asked to do, training or predicting: `config.json`, checked as a whole before anything is loaded."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from tuneline.errors import Problem, UsageError
 VERSION = 1
 RANKS = (1, 2, 4, 8, 16, 32)
 BUILT_IN = "builtin:tiny"
+TRAIN, PREDICT = "train", "predict"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,40 @@ class Config:
         return {"version": VERSION, **dataclasses.asdict(self)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class PredictedModel:
+    """One of the models of a prediction run: the base, alone or under an adapter."""
+
+    name: str
+    """Of its file: `predictions/NAME.jsonl`."""
+    adapter: str = ""
+    """A folder in PEFT's layout; empty: the base itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionConfig:
+    """One prediction run: a set, predicted by each of several models over one base."""
+
+    base_model: str
+    data: str
+    models: tuple[PredictedModel, ...] = (PredictedModel(name="base"),)
+    format: str = ""
+    default_context: str = ""
+    batch_size: int = 32
+    """Examples generated for at a time."""
+    max_length: int = 0
+    max_new_tokens: int = 0
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as it is written to files."""
+        return {"version": VERSION, "mode": PREDICT, **dataclasses.asdict(self)}
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LEAST: dict[str, float] = {
     "train_steps": 1,
     "batch_size": 1,
@@ -54,20 +90,26 @@ _LEAST: dict[str, float] = {
     "evaluation_interval": 1,
     "seed": 0,
     "max_new_tokens": 0,
+    "temperature": 0,
+    "top_k": 0,
 }
 
 
-def read_config(value: object, *, where: str) -> Config:
-    """The configuration in a parsed `config.json`; UsageError with every problem in it."""
+def read_config(value: object, *, where: str) -> Config | PredictionConfig:
+    """The configuration in a parsed `config.json`, of the kind that its `mode` names; UsageError with every problem."""
     if not isinstance(value, Mapping):
         raise UsageError([Problem(where=where, what="not a JSON object", fix="write the fields of docs/trainer.md")])
-    fields = {field.name: field for field in dataclasses.fields(Config)}
+    mode = value.get("mode", TRAIN)
+    kind = PredictionConfig if mode == PREDICT else Config
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     problems: list[Problem] = []
+    if mode not in (TRAIN, PREDICT):
+        problems.append(Problem(where=f"{where}: mode", what=f"must be {TRAIN} or {PREDICT}, and is {mode!r}"))
     if value.get("version") != VERSION:
         what = f"version is {value.get('version')!r}, this trainer reads {VERSION}"
         problems.append(Problem(where=f"{where}: version", what=what, fix=f'write "version": {VERSION}'))
     for name in value:
-        if name not in fields and name != "version":
+        if name not in fields and name not in ("version", "mode"):
             problems.append(
                 Problem(where=f"{where}: {name}", what="unknown field", fix=_suggestion(str(name), list(fields)))
             )
@@ -78,6 +120,11 @@ def read_config(value: object, *, where: str) -> Config:
                 problems.append(Problem(where=f"{where}: {name}", what="missing", fix=f'add "{name}"'))
             continue
         entry = value[name]
+        if name == "models":
+            wrong = _wrong_models(entry)
+            problems += [Problem(where=f"{where}: {at}", what=what) for at, what in wrong]
+            given[name] = () if wrong else tuple(PredictedModel(**each) for each in entry)
+            continue
         problem = _wrong(name, str(field.type), entry)
         if problem:
             problems.append(Problem(where=f"{where}: {name}", what=f"{problem}, and is {entry!r}"))
@@ -85,7 +132,30 @@ def read_config(value: object, *, where: str) -> Config:
             given[name] = float(entry) if field.type == "float" else entry
     if problems:
         raise UsageError(problems, title="the trainer's configuration is refused")
-    return Config(**given)
+    return kind(**given)
+
+
+def _wrong_models(entry: object) -> list[tuple[str, str]]:
+    """(place, what) of everything wrong with the models of a prediction run."""
+    if not isinstance(entry, list) or not entry:
+        return [("models", 'must be a list like [{"name": "base"}, {"name": "tuned", "adapter": "URI"}]')]
+    found: list[tuple[str, str]] = []
+    names: set[str] = set()
+    for number, each in enumerate(entry):
+        at = f"models[{number}]"
+        if not isinstance(each, Mapping) or not set(each) <= {"name", "adapter"}:
+            found.append((at, f"must be an object of name and adapter, and is {each!r}"))
+            continue
+        name, adapter = each.get("name"), each.get("adapter", "")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            found.append((f"{at}.name", f"must be letters, digits, '.', '_' and '-', as a file's is, and is {name!r}"))
+        elif name in names:
+            found.append((f"{at}.name", f"{name!r} is another model's"))
+        else:
+            names.add(name)
+        if not isinstance(adapter, str):
+            found.append((f"{at}.adapter", f"must be a text, and is {adapter!r}"))
+    return found
 
 
 def _wrong(name: str, kind: str, entry: object) -> str:
@@ -93,7 +163,7 @@ def _wrong(name: str, kind: str, entry: object) -> str:
     if kind == "str":
         if not isinstance(entry, str):
             return "must be a text"
-        return "must not be empty" if name in ("base_model", "train_data") and not entry.strip() else ""
+        return "must not be empty" if name in ("base_model", "train_data", "data") and not entry.strip() else ""
     if kind == "bool":
         return "" if isinstance(entry, bool) else "must be true or false"
     if isinstance(entry, bool) or not isinstance(entry, int | float) or (kind == "int" and not isinstance(entry, int)):
@@ -102,6 +172,8 @@ def _wrong(name: str, kind: str, entry: object) -> str:
         return "must be finite"
     if name == "adapter_size":
         return "" if entry in RANKS else f"must be one of {', '.join(map(str, RANKS))}"
+    if name == "top_p":
+        return "" if 0 < entry <= 1 else "must be above 0, and at most 1"
     if name == "learning_rate_multiplier":
         return "" if entry > 0 else "must be above 0"
     return "" if entry >= _LEAST[name] else f"must be at least {_LEAST[name]:g}"

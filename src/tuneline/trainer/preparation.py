@@ -13,7 +13,7 @@ from tuneline.datasets import read_examples
 from tuneline.trainer import base_model
 from tuneline.trainer.architecture import Architecture
 from tuneline.trainer.base_model import BaseModel
-from tuneline.trainer.config import Config
+from tuneline.trainer.config import Config, PredictionConfig
 from tuneline.trainer.devices import compute_type
 from tuneline.trainer.examples import EncodedDataset, EncodedExample, encode
 from tuneline.trainer.order import examples_of_step
@@ -58,18 +58,10 @@ def prepare(config: Config, *, stand_in: str) -> Run:
     """
     reference = base_model.resolve(config.base_model, stand_in=stand_in)
     base = base_model.load(reference, dtype=compute_type())
-    context = base.architecture.context
-    length = min(config.max_length or LONGEST_DEFAULT, context)
-
-    def read(uri: str) -> EncodedDataset | None:
-        if not uri:
-            return None
-        examples = read_examples(uri, format=config.format or None, default_context=config.default_context)
-        return encode(examples, base.tokenizer, max_length=length, where=uri)
-
-    train, evaluation, prediction = read(config.train_data), read(config.evaluation_data), read(config.prediction_data)
-    if train is None:
-        raise ValueError("a configuration without training data passed its check")
+    length = longest_example(config, base)
+    train = read_set(config, base, config.train_data)
+    evaluation = read_set(config, base, config.evaluation_data) if config.evaluation_data else None
+    prediction = read_set(config, base, config.prediction_data) if config.prediction_data else None
     filled = dataclasses.replace(
         config,
         learning_rate=config.learning_rate or base.learning_rate,
@@ -100,11 +92,25 @@ def prepare(config: Config, *, stand_in: str) -> Run:
     )
 
 
-def evaluation_shape(architecture: Architecture, examples: Sequence[EncodedExample]) -> RowShape:
-    """The shape in which a whole set is scored."""
-    lengths = [len(example.tokens) for example in examples]
+def longest_example(config: Config | PredictionConfig, base: BaseModel) -> int:
+    """Tokens that an example may have."""
+    return min(config.max_length or LONGEST_DEFAULT, base.architecture.context)
+
+
+def read_set(config: Config | PredictionConfig, base: BaseModel, uri: str) -> EncodedDataset:
+    """A dataset of the run as tokens; DatasetError where it cannot be used."""
+    examples = read_examples(uri, format=config.format or None, default_context=config.default_context)
+    return encode(examples, base.tokenizer, max_length=longest_example(config, base), where=uri)
+
+
+def evaluation_shape(architecture: Architecture, parts: Sequence[Sequence[EncodedExample]]) -> RowShape:
+    """The shape in which a set is scored, part by part."""
+    groups = [[len(example.tokens) for example in part] for part in parts]
     return choose_shape(
-        [lengths], longest=max(lengths), largest=_largest(training=False), attention_cost=attention_cost(architecture)
+        groups,
+        longest=max(map(max, groups)),
+        largest=_largest(training=False),
+        attention_cost=attention_cost(architecture),
     )
 
 

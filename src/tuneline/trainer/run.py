@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tuneline import objects
-from tuneline.errors import Problem, TunelineError, UsageError
 from tuneline.trainer import checkpoints, claim, devices
-from tuneline.trainer.config import Config, differences, read_config
+from tuneline.trainer.config import Config, PredictionConfig, read_config
 from tuneline.trainer.metrics import Metrics, read_rows
-from tuneline.trainer.stop import Stopped
-
-
-class OutputInUse(TunelineError):
-    """Another process writes to this output."""
+from tuneline.trainer.output import begin, locked, say
 
 
 def run(
@@ -34,17 +27,21 @@ def run(
     config = read_config(objects.read_json(config_uri), where=config_uri)
     mine, why = claim.holds_claim(environment)
     if not mine:
-        _say(why)
+        say(why)
         return None
-    with _locked(output):
-        return _run(config, output, environment, told_to_stop, started)
+    with locked(output):
+        devices.prepare(environment)
+        # Both import jax, which is configured by now.
+        if isinstance(config, PredictionConfig):
+            from tuneline.trainer.prediction_run import predict
+
+            return predict(config, output, environment, told_to_stop, started)
+        return _train(config, output, environment, told_to_stop, started)
 
 
-def _run(
+def _train(
     config: Config, output: str, environment: Mapping[str, str], told_to_stop: Callable[[], bool], started: float
 ) -> dict[str, Any]:
-    devices.prepare(environment)
-    # These import jax, which is configured by now.
     from tuneline.trainer.lora import ALPHA, initial_adapter
     from tuneline.trainer.optimizer import from_arrays, optimizer
     from tuneline.trainer.preparation import evaluation_shape, prepare
@@ -52,11 +49,9 @@ def _run(
     from tuneline.trainer.training import Loop, Progress
 
     run = prepare(config, stand_in=environment.get("TUNELINE_STAND_IN", ""))
-    _refuse_other_runs(output, run.to_dict())
-    if objects.exists(objects.join(output, "result.json")):
-        _say(f"{output} is complete already")
-        return dict(objects.read_json(objects.join(output, "result.json")))
-    objects.write_json(objects.join(output, "run.json"), run.to_dict())
+    complete = begin(output, run.to_dict())
+    if complete is not None:
+        return complete
     _announce(run)
 
     rate = run.config.learning_rate * run.config.learning_rate_multiplier
@@ -76,8 +71,8 @@ def _run(
             state=trees["state"],
             evaluations=tuple(newest.record["evaluations"]),
         )
-        _say(f"resuming after step {newest.step}")
-    shape = evaluation_shape(run.base.architecture, run.evaluation.examples) if run.evaluation else None
+        say(f"resuming after step {newest.step}")
+    shape = evaluation_shape(run.base.architecture, [run.evaluation.examples]) if run.evaluation else None
     metrics = Metrics(output, kept=read_rows(output, until=newest.step) if newest else [])
     loop = Loop(run, program, metrics, output, evaluation_shape=shape, told_to_stop=told_to_stop)
     if newest is not None and _ended_before(newest, run.config):
@@ -118,7 +113,7 @@ def _run(
         "seed": run.config.seed,
     }
     objects.write_json(objects.join(output, "result.json"), result)
-    _say(f"done after {steps} steps ({reason}), {result['seconds']} s")
+    say(f"done after {steps} steps ({reason}), {result['seconds']} s")
     return result
 
 
@@ -126,43 +121,36 @@ def _predict(run: Any, program: Any, output: str, told_to_stop: Callable[[], boo
     """The predictions of the base (as step 0) and of the candidate checkpoints; those already there are kept."""
     if run.prediction is None:
         return {}
-    from tuneline.trainer.evaluation import to_lines
     from tuneline.trainer.generation import build_generator
     from tuneline.trainer.lora import ALPHA, initial_adapter, read_adapter
-    from tuneline.trainer.predictions import predict
+    from tuneline.trainer.predictions import Predictor, parts, write_predictions
     from tuneline.trainer.preparation import evaluation_shape
 
     base, examples = run.base, run.prediction.examples
     tokenizer, architecture = base.tokenizer, base.architecture
-    generator = build_generator(
-        architecture, base.weights, scale=float(ALPHA), ends=sorted(tokenizer.ends), pad=tokenizer.pad
+    predictor = Predictor(
+        generator=build_generator(
+            architecture, base.weights, scale=float(ALPHA), ends=sorted(tokenizer.ends), pad=tokenizer.pad
+        ),
+        program=program,
+        tokenizer=tokenizer,
+        shape=evaluation_shape(architecture, parts(examples)),
+        max_new_tokens=run.config.max_new_tokens,
     )
+
+    def untrained() -> Any:
+        return initial_adapter(architecture, run.config.adapter_size, run.config.seed)
+
+    def trained(uri: str) -> Any:
+        return read_adapter(checkpoints.read_adapter_files(uri), architecture, where=uri)[0]
+
+    def write(name: str, adapter: Callable[[], Any]) -> str:
+        return write_predictions(predictor, adapter, examples, output=output, name=name, told_to_stop=told_to_stop)
+
     made = [c for c in checkpoints.complete(output) if not c.record["stopped"]]
-    named = [(0, "base", "")] + [(c.step, f"step-{c.step:06d}", c.uri) for c in checkpoints.candidates(output, made)]
-    out: dict[int, str] = {}
-    for step, name, uri in named:
-        out[step] = objects.join(output, "predictions", f"{name}.jsonl")
-        if objects.exists(out[step]):
-            continue
-        if told_to_stop():
-            raise Stopped(f"told to stop before predicting with {name}: run the same command again to go on")
-        if uri:
-            files = {part: objects.read_bytes(objects.join(uri, part)) for part in checkpoints.ADAPTER}
-            adapter, _ = read_adapter(files, architecture, where=uri)
-        else:
-            adapter = initial_adapter(architecture, run.config.adapter_size, run.config.seed)
-        rows = predict(
-            generator,
-            program,
-            tokenizer,
-            adapter,
-            examples,
-            shape=evaluation_shape(architecture, examples),
-            max_new_tokens=run.config.max_new_tokens,
-        )
-        objects.write_bytes(out[step], to_lines(rows), content_type="application/jsonl")
-        exact = sum(row["prediction"] == row["expected"] for row in rows)
-        _say(f"predictions of {name}: {exact} of {len(rows)} exactly as expected")
+    out = {0: write("base", untrained)}
+    for each in checkpoints.candidates(output, made):
+        out[each.step] = write(f"step-{each.step:06d}", partial(trained, each.uri))
     return out
 
 
@@ -180,54 +168,16 @@ def _reason(newest: checkpoints.Checkpoint, config: Config) -> str:
     return "early_stopping" if early and stopping.should_stop(accuracies) else "train_steps"
 
 
-def _refuse_other_runs(output: str, now: dict[str, Any]) -> None:
-    """UsageError where the output was begun by a run that differs."""
-    uri = objects.join(output, "run.json")
-    if objects.exists(uri):
-        found = differences(objects.read_json(uri), now)
-        if found:
-            raise UsageError(found, title=f"{output} belongs to another run")
-
-
 def _announce(run: Any) -> None:
     base, train = run.base, run.train
-    _say(
+    say(
         f"{base.name} ({base.architecture.parameters / 1e6:.1f}M parameters, {base.architecture.family})"
         + (f", standing in for {base.reference.requested}" if base.reference.stand_in else "")
         + f"; {len(train.examples)} examples, {train.tokens} tokens"
     )
     for name, part in (("training", run.train), ("evaluation", run.evaluation), ("prediction", run.prediction)):
         if part is not None and (part.truncated or part.skipped):
-            _say(
+            say(
                 f"{name} data: {part.truncated} responses cut at {run.config.max_length} tokens, "
                 f"{part.skipped} examples skipped for want of room"
             )
-
-
-@contextlib.contextmanager
-def _locked(output: str) -> Iterator[None]:
-    """Hold a local output for this process; at gs:// the job's supervisor sees to it that only one writes."""
-    if objects.is_cloud(output):
-        yield
-        return
-    import fcntl
-
-    path = Path(output.removeprefix("file://"))
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        stream = (path / "lock").open("a")
-    except OSError as error:
-        fix = "name a folder that this user may write to"
-        raise UsageError(
-            [Problem(where="--output", what=f"{path} cannot be written: {error.strerror}", fix=fix)]
-        ) from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputInUse(f"{output} is in use by another process: wait for it, or name another output") from error
-        yield
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from tuneline import objects
 from tuneline.datasets import Turn
 from tuneline.errors import Problem, TunelineError, UsageError
 from tuneline.trainer import devices
@@ -27,15 +26,14 @@ class Model:
 
     def __init__(self, base: str, adapter: str, *, stand_in: str) -> None:
         from tuneline.trainer import base_model
-        from tuneline.trainer.checkpoints import ADAPTER
+        from tuneline.trainer.checkpoints import read_adapter_files
         from tuneline.trainer.generation import build_generator
         from tuneline.trainer.lora import read_adapter
 
         self.base = base_model.load(base_model.resolve(base, stand_in=stand_in), dtype=devices.compute_type())
         self.adapter, scale = None, 1.0
         if adapter:
-            files = {part: objects.read_bytes(objects.join(adapter, part)) for part in ADAPTER}
-            self.adapter, scale = read_adapter(files, self.base.architecture, where=adapter)
+            self.adapter, scale = read_adapter(read_adapter_files(adapter), self.base.architecture, where=adapter)
         tokenizer = self.base.tokenizer
         self._generator = build_generator(
             self.base.architecture, self.base.weights, scale=scale, ends=sorted(tokenizer.ends), pad=tokenizer.pad
