@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tuneline.local import storage
@@ -78,6 +78,7 @@ READS = [
     ("GET", f"{B}/tuneline-local/o"),
     ("GET", "/tuneline-local/x"),
     ("GET", f"{B}/tuneline-local/iam"),
+    ("GET", f"{B}/tuneline-local/acl"),
 ]
 
 
@@ -105,6 +106,9 @@ async def ask(application: storage.Storage, method: str, target: str, body: byte
 
 @settings(max_examples=300, deadline=None)
 @given(target=TARGETS, body=BODIES)
+@example(target=("PATCH", f"{B}/tuneline-local/o/x"), body={"storageClass": None})
+@example(target=("PATCH", f"{B}/tuneline-local"), body={"storageClass": None})
+@example(target=("PUT", f"{B}/tuneline-local"), body={"iamConfiguration": {"uniformBucketLevelAccess": None}})
 def test_no_body_makes_the_store_fail(application: storage.Storage, target: tuple[str, str], body: Any) -> None:
     """Any JSON to any method that takes some, and what it left behind can be read."""
 
@@ -114,5 +118,27 @@ def test_no_body_makes_the_store_fail(application: storage.Storage, target: tupl
         for method, path, sent in [(*target, json.dumps(body).encode()), *((*read, b"") for read in READS)]:
             status, answer = await ask(application, method, path, sent)
             assert status < 500 or status == 501, (method, path, sent, answer)
+
+    asyncio.run(calls())
+
+
+def test_null_is_the_default_again(application: storage.Storage) -> None:
+    """Null in a patch takes a bucket's and an object's setting back to what one has of which nothing was said."""
+
+    async def calls() -> None:
+        async def said(method: str, path: str, body: Any = None) -> dict[str, Any]:
+            status, answer = await ask(application, method, path, json.dumps(body).encode() if body else b"")
+            assert status == 200, (path, answer)
+            return dict(json.loads(answer))
+
+        made = await said("POST", f"{B}?project=p", {"name": "null-patches", "storageClass": "NEARLINE"})
+        unsaid = await said("POST", f"{B}?project=p", {"name": "nothing-said"})
+        await ask(application, "POST", "/upload/storage/v1/b/null-patches/o?uploadType=media&name=x", b"content")
+        thing = f"{B}/null-patches/o/x"
+        assert (await said("PATCH", thing, {"storageClass": "ARCHIVE"}))["storageClass"] == "ARCHIVE"
+        assert (await said("PATCH", thing, {"storageClass": None}))["storageClass"] == made["storageClass"]
+        cleared = {"storageClass": None, "iamConfiguration": None}
+        bucket = await said("PATCH", f"{B}/null-patches", cleared)
+        assert {key: bucket[key] for key in cleared} == {key: unsaid[key] for key in cleared}
 
     asyncio.run(calls())

@@ -14,7 +14,17 @@ from tuneline.local.storage.errors import Refusal, invalid, no_bucket
 from tuneline.local.storage.exchange import Request, Response, json_response
 from tuneline.local.storage.index import Transaction
 from tuneline.local.storage.names import check_bucket, check_types
-from tuneline.local.storage.store import Resource, Store, bucket_of, etag, loaded, save_bucket, stored, timestamp
+from tuneline.local.storage.store import (
+    DEFAULT_CLASS,
+    Resource,
+    Store,
+    bucket_of,
+    etag,
+    loaded,
+    save_bucket,
+    stored,
+    timestamp,
+)
 
 STAGING = "tuneline-local"
 """The bucket that is there from the start."""
@@ -37,6 +47,15 @@ SETTINGS = (
     "website",
 )
 """What a caller may say of a bucket; what else is said is passed over, as Cloud Storage does."""
+DEFAULTS: dict[str, Any] = {
+    "storageClass": DEFAULT_CLASS,
+    "iamConfiguration": {
+        "bucketPolicyOnly": {"enabled": False},
+        "uniformBucketLevelAccess": {"enabled": False},
+        "publicAccessPrevention": "inherited",
+    },
+}
+"""Settings that every bucket has: null, or nothing said, means these."""
 MULTI_REGIONS = ("US", "EU", "ASIA")
 
 
@@ -96,12 +115,12 @@ async def change(store: Store, request: Request, name: str) -> Response:
     def step(tx: Transaction) -> Resource:
         resource = loaded(_row(tx, name))
         conditions.check(resource)
-        kept = ("storageClass", "iamConfiguration")
-        fresh = {key: value for key, value in resource.items() if not whole or key not in SETTINGS or key in kept}
+        fresh = {key: value for key, value in resource.items() if not whole or key not in SETTINGS or key in DEFAULTS}
         for key in set(said) & set(SETTINGS):
             value = said[key]
             if not whole and isinstance(value, dict) and isinstance(fresh.get(key), dict):
-                value = {k: v for k, v in {**fresh[key], **value}.items() if v is not None}
+                value = {**fresh[key], **value}
+            value = _setting(key, value)
             if value is None:
                 fresh.pop(key, None)
             else:
@@ -196,15 +215,9 @@ def _create(tx: Transaction, store: Store, project: str, said: dict[str, Any]) -
     moment = tx.tick()
     number = store.project_number(project)
     resource = {
-        "storageClass": "STANDARD",
-        "iamConfiguration": {
-            "bucketPolicyOnly": {"enabled": False},
-            "uniformBucketLevelAccess": {"enabled": False},
-            "publicAccessPrevention": "inherited",
-        },
         # Deleted is deleted here: no copy is kept to be restored.
         "softDeletePolicy": {"retentionDurationSeconds": "0"},
-        **{key: said[key] for key in SETTINGS if said.get(key) is not None},
+        **{key: value for key in SETTINGS if (value := _setting(key, said.get(key))) is not None},
         "kind": "storage#bucket",
         "id": name,
         "name": name,
@@ -221,6 +234,14 @@ def _create(tx: Transaction, store: Store, project: str, said: dict[str, Any]) -
     retention.check_change({}, resource)
     tx.execute(statement, name, number, stored(resource))
     return resource
+
+
+def _setting(key: str, said: Any) -> Any:
+    """A setting as it is stored: nulls within it left out, what every bucket has filled in; None: nothing."""
+    default = DEFAULTS.get(key)
+    if isinstance(said, dict):
+        return {**(default or {}), **{part: value for part, value in said.items() if value is not None}}
+    return default if said is None else said
 
 
 def _row(tx: Transaction, name: str) -> sqlite3.Row:

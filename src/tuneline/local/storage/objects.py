@@ -44,7 +44,7 @@ async def change(store: Store, request: Request, bucket: str, name: str) -> Resp
         row = current(tx, bucket, name, generation)
         resource = loaded(row)
         conditions.check(resource)
-        return replace(tx, row, edited(resource, said, whole=whole))
+        return replace(tx, row, edited(bucket_of(tx, bucket), resource, said, whole=whole))
 
     return json_response(await store.index.write(step))
 

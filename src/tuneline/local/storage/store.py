@@ -42,6 +42,7 @@ EDITABLE = (
 )
 """What a caller may say about an object; everything else is the store's own."""
 
+DEFAULT_CLASS = "STANDARD"
 _SESSION_DAYS = 7
 """How long an upload may be gone on with."""
 
@@ -193,11 +194,13 @@ def stored(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def edited(resource: Resource, said: Mapping[str, Any], *, whole: bool = False) -> Resource:
-    """The resource with what a caller says: null takes a field away, `metadata` is merged; `whole` replaces all."""
+def edited(bucket: Resource, resource: Resource, said: Mapping[str, Any], *, whole: bool = False) -> Resource:
+    """The resource with what a caller says: null takes a field away, or back to what the bucket has for all its
+    objects; `metadata` is merged; `whole` replaces all."""
     check_types(said)
     retention.check_said(said)
     result = copy.deepcopy(resource)
+    defaults = {"storageClass": bucket.get("storageClass", DEFAULT_CLASS)}
     if whole:
         kept = ("storageClass", "contentType", "acl", "kmsKeyName")
         for key in EDITABLE:
@@ -212,6 +215,7 @@ def edited(resource: Resource, said: Mapping[str, Any], *, whole: bool = False) 
         if key == "metadata" and isinstance(value, dict):
             merged = {**result.get("metadata", {}), **value}
             value = check_metadata({k: v for k, v in merged.items() if v is not None}) or None
+        value = defaults.get(key) if value is None else value
         if value is None:
             result.pop(key, None)
         else:
@@ -238,7 +242,7 @@ def _query_of(bucket: str, name: str, generation: int | None) -> tuple[Any, ...]
 
 def _resource(bucket: Resource, name: str, said: Mapping[str, Any], body: Body, generation: int) -> Resource:
     now = timestamp(generation)
-    resource = edited({"storageClass": bucket.get("storageClass", "STANDARD")}, said)
+    resource = edited(bucket, {}, {"storageClass": None, **said})
     resource |= {
         "kind": "storage#object",
         "id": f"{bucket['name']}/{name}/{generation}",
