@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tuneline import datasets
-from tuneline.datasets import Example, Turn
+from tuneline.datasets import Example, Preference, Turn
 from tuneline.errors import DatasetError, UsageError
 
 
@@ -125,3 +125,23 @@ def test_what_is_no_readable_file_is_refused_by_name(tmp_path: Path) -> None:
             datasets.check(str(tmp_path / name))
     with pytest.raises(UsageError, match="did you mean 'palm-text'"):
         datasets.check(str(tmp_path / "train.jsonl"), format="palmtext")
+
+
+def test_a_preference_set_is_read_with_both_responses(tmp_path: Path) -> None:
+    """Prompt, preferred and rejected response come out in any order of the completions; other sets are refused."""
+    plain, turned = (
+        FORMATS["preference"],
+        {**FORMATS["preference"], "completions": FORMATS["preference"]["completions"][::-1]},
+    )
+    turned["systemInstruction"] = {"parts": [{"text": "be brief"}]}
+    path = tmp_path / "data.jsonl"
+    path.write_text(f"{json.dumps(plain)}\n{json.dumps(turned)}\n")
+    one, two = datasets.read_preferences(str(path))
+    assert one == Preference(prompt=(Turn(role="user", text="one"),), preferred="two", rejected="three", line=1)
+    assert two.prompt == (Turn(role="system", text="be brief"), Turn(role="user", text="one"))
+    assert (two.preferred, two.rejected, two.line) == ("two", "three", 2)
+    with_context, _ = datasets.read_preferences(str(path), default_context="ctx")
+    assert with_context.prompt[0] == Turn(role="system", text="ctx")
+    path.write_text(json.dumps(FORMATS["gemini"]))
+    with pytest.raises(DatasetError, match="this is gemini"):
+        list(datasets.read_preferences(str(path)))

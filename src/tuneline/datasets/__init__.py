@@ -1,8 +1,9 @@
 """Datasets: every format understood, every problem named.
 
-    Turn, Example                       what a dataset is made of
+    Turn, Example, Preference           what a dataset is made of
     detect_format(uri)                  which format a file is in
     read_examples(uri)                  its examples, in a stream
+    read_preferences(uri)               those of a preference set, with both responses
     check(uri, against=..., model=...)  everything there is to say about it, as a Report
     convert, fix, split                 new files from it
     render_text, render_html, ...       a Report for people and for programs
@@ -17,14 +18,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuneline.datasets.formats import FORMATS
-from tuneline.datasets.model import Example, Turn
+from tuneline.datasets.model import Example, Preference, Turn
 
 if TYPE_CHECKING:
     from tuneline.datasets.checking import check
     from tuneline.datasets.conversion import Converted, convert
     from tuneline.datasets.fixing import Change, Fixed, fix, render_changes
     from tuneline.datasets.page import render_html
-    from tuneline.datasets.reading import detect_format, read_examples
+    from tuneline.datasets.reading import detect_format, read_examples, read_preferences
     from tuneline.datasets.rendering import render_text
     from tuneline.datasets.report import Report
     from tuneline.datasets.sarif import render_sarif
@@ -36,6 +37,7 @@ __all__ = [
     "Converted",
     "Example",
     "Fixed",
+    "Preference",
     "Report",
     "Split",
     "Turn",
@@ -44,6 +46,7 @@ __all__ = [
     "detect_format",
     "fix",
     "read_examples",
+    "read_preferences",
     "render_changes",
     "render_html",
     "render_sarif",
@@ -62,6 +65,7 @@ _AT = {
     "detect_format": "reading",
     "fix": "fixing",
     "read_examples": "reading",
+    "read_preferences": "reading",
     "render_changes": "fixing",
     "render_html": "page",
     "render_sarif": "sarif",

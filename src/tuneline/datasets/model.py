@@ -32,3 +32,15 @@ class Example:
     def prompt(self) -> tuple[Turn, ...]:
         """Everything before the response."""
         return self.turns[:-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preference:
+    """A prompt with two responses, of which one is preferred to the other."""
+
+    prompt: tuple[Turn, ...]
+    """Ends with the user's turn; begins with the system's where there is one."""
+    preferred: str
+    rejected: str
+    line: int
+    """1-based line of the file where the example starts."""

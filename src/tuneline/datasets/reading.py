@@ -9,8 +9,9 @@ from tuneline.datasets import formats
 from tuneline.datasets.containers import Layout, layout, records
 from tuneline.datasets.findings import Findings
 from tuneline.datasets.inspect import inspect, sniff
-from tuneline.datasets.model import SYSTEM, Example, Turn
+from tuneline.datasets.model import SYSTEM, Example, Preference, Turn
 from tuneline.datasets.sources import Source, open_source, refuse
+from tuneline.datasets.walk import Walked
 from tuneline.errors import DatasetError, Problem, UsageError
 
 SNIFFED = 200
@@ -47,10 +48,27 @@ def known_format(name: str) -> str:
 def read_examples(uri: str, *, format: str | None = None, default_context: str = "") -> Iterator[Example]:
     """Every example in order, in a stream.
 
-    `default_context` becomes the system turn of examples that have none. Raises `DatasetError` with all problems of the
-    file (errors, not warnings); sound examples before the first problem have been yielded by then.
+    `default_context` becomes the system turn of examples that have none. Of a preference set the response is the
+    preferred one; `read_preferences` gives both. Raises `DatasetError` with all problems of the file (errors, not
+    warnings); sound examples before the first problem have been yielded by then.
     """
-    form = known_format(format) if format else ""
+    for walked, line in _sound(uri, known_format(format) if format else ""):
+        yield as_example(walked.turns, line, default_context)
+
+
+def read_preferences(uri: str, *, default_context: str = "") -> Iterator[Preference]:
+    """Every example of a preference set in order, in a stream: the prompt, the preferred and the rejected response.
+
+    `default_context` becomes the system turn of prompts that have none. Raises `DatasetError` as `read_examples` does,
+    and where the set is no preference set.
+    """
+    for walked, line in _sound(uri, only=formats.PREFERENCE):
+        example = as_example(walked.turns, line, default_context)
+        yield Preference(prompt=example.prompt, preferred=example.response, rejected=walked.rejected, line=line)
+
+
+def _sound(uri: str, form: str = "", *, only: str = "") -> Iterator[tuple[Walked, int]]:
+    """Each example with its line, up to the first problem; then `DatasetError` with all of them."""
     with open_source(uri) as source:
         where = layout(source.fd, source.size)
         if where.is_something_else:
@@ -58,13 +76,15 @@ def read_examples(uri: str, *, format: str | None = None, default_context: str =
         form = form or form_of(source, where)
         if form == formats.UNKNOWN:
             raise refuse(uri, "no known format", f"known are {', '.join(formats.FORMATS)}")
+        if only and form != only:
+            raise refuse(uri, f"this is {form}, where a {only} set is needed", "docs/datasets.md shows the format")
         findings = Findings()
         number = 0
         for record in records(source.fd, source.size, where):
             number += 1
             seen = inspect(record, form, findings)
             if seen.walked is not None and not findings.errors:
-                yield as_example(seen.walked.turns, record.line, default_context)
+                yield seen.walked, record.line
         if not number:
             raise refuse(uri, "the file holds no example", "check what wrote it")
         if source.changed():
