@@ -12,13 +12,8 @@ from pathlib import Path
 
 import click
 
-DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder that holds everything the service knows.")
-
-
-def _data(data: Path | None) -> Path:
-    from tuneline.local import control
-
-    return (data or control.default_data()).resolve()
+from tuneline.cli.faults import faults
+from tuneline.cli.local_options import DATA, DURATION, FORMAT, folder_of
 
 
 @click.group("local")
@@ -37,7 +32,7 @@ def up(data: Path | None, port: int, background: bool) -> None:
     """Serve until stopped (Ctrl-C, or `tuneline local down`)."""
     from tuneline.local import control
 
-    folder = _data(data)
+    folder = folder_of(data)
     if found := control.find(folder):
         click.echo(f"already running at {found.url} (process {found.pid}), data in {folder}", err=True)
         click.echo(found.url)
@@ -54,18 +49,18 @@ def down(data: Path | None) -> None:
     """Stop the service; its jobs go on when it is started again."""
     from tuneline.local import control
 
-    folder = _data(data)
+    folder = folder_of(data)
     click.echo(f"stopped ({folder})" if control.stop(folder) else f"no service runs on {folder}", err=True)
 
 
 @command.command()
 @DATA
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 def status(data: Path | None, form: str) -> None:
     """Say what runs: address, data folder, jobs, and what stands in for what."""
     from tuneline.local import control
 
-    folder = _data(data)
+    folder = folder_of(data)
     found = control.find(folder)
     answer = control.status(found) if found else {"running": False, "data": str(folder)}
     if form == "json":
@@ -85,7 +80,7 @@ def env(data: Path | None) -> None:
     """Print the environment that sends Google's clients to the local service: eval "$(tuneline local env)"."""
     from tuneline.local import control, redirect
 
-    service = control.ensure(_data(data))
+    service = control.ensure(folder_of(data))
     for name, value in redirect.environment(service.url, service.data).items():
         click.echo(f"export {name}={shlex.quote(value)}")
     for name in redirect.UNSET:
@@ -103,7 +98,7 @@ def run(data: Path | None, arguments: tuple[str, ...]) -> None:
     """
     from tuneline.local import control, redirect
 
-    service = control.ensure(_data(data))
+    service = control.ensure(folder_of(data))
     environment = {k: v for k, v in os.environ.items() if k not in redirect.UNSET}
     environment |= redirect.environment(service.url, service.data)
     try:
@@ -126,7 +121,7 @@ def reset(data: Path | None, yes: bool) -> None:
     """Stop the service and delete all it holds: jobs, models, objects."""
     from tuneline.local import control
 
-    folder = _data(data)
+    folder = folder_of(data)
     if not folder.exists():
         click.echo(f"nothing there: {folder}", err=True)
         return
@@ -138,17 +133,39 @@ def reset(data: Path | None, yes: bool) -> None:
 
 @command.command()
 @DATA
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def calls(data: Path | None, form: str) -> None:
-    """List the API calls answered since the service started: what was really asked of it."""
+@click.option("--method", default="*", help="Only calls of this method; * stands for anything: 'Create*'.")
+@click.option("--last", type=click.IntRange(min=1), help="Only so many, the newest.")
+@FORMAT
+def calls(data: Path | None, method: str, last: int | None, form: str) -> None:
+    """List the API calls answered since the service started: what was really asked of it.
+
+    All of them, older ones too, are in calls.jsonl in the data folder.
+    """
+    from fnmatch import fnmatchcase
+
     from tuneline.local import control
 
-    service = control.find(_data(data))
-    if not service:
-        raise click.UsageError("no service runs; start one with: tuneline local up")
-    rows = control.calls(service)
+    rows = control.calls(control.running(folder_of(data)))
+    # An API method is known by its last part, too: google.cloud.aiplatform.v1.JobService.CreateCustomJob.
+    rows = [row for row in rows if any(fnmatchcase(n, method) for n in (row["method"], row["method"].split(".")[-1]))]
+    rows = rows[-last:] if last else rows
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
         click.echo("  ".join(str(row.get(key, "")) for key in ("time", "status", "method", "resource")))
+
+
+@command.command()
+@DATA
+@click.option("--forward", "forward_s", type=DURATION, help="Move it forward by so much first: 90m, 36h, 7d.")
+def clock(data: Path | None, forward_s: float | None) -> None:
+    """Print the service's clock, which schedules go by; it can be moved forward, for good, and never back."""
+    from tuneline.local import control
+
+    service = control.running(folder_of(data))
+    answer = control.tell(service, "POST", "/clock", {"forward_s": forward_s}) if forward_s else None
+    click.echo((answer or control.tell(service, "GET", "/clock"))["now"])
+
+
+command.add_command(faults)

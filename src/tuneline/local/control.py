@@ -15,8 +15,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tuneline.errors import TunelineError, Unavailable
+from tuneline.errors import InvalidArgument, TunelineError, Unavailable
 
 IDLE_STOP_S = 30 * 60
 """A service started on demand stops after this long without a request or a running job."""
@@ -125,33 +126,57 @@ def use(service: LocalService) -> None:
         os.environ[name] = environment(service.url, service.data)[name]
 
 
-def status(service: LocalService) -> dict[str, object]:
-    """What the service says of itself: address, data, running jobs, stand-ins."""
-    answer = _ask(f"{service.url}/_tuneline/status")
-    if answer is None:
+def running(data: Path) -> LocalService:
+    """The service that serves `data`. Raises `Unavailable` where none runs, and says how to start one."""
+    found = find(data)
+    if found is None:
+        raise Unavailable(f"no service runs on {data}; start one with: tuneline local up")
+    return found
+
+
+def tell(service: LocalService, verb: str, path: str, body: object = None) -> dict[str, Any]:
+    """The answer of the service's own small API below `/_tuneline`.
+
+    Raises `InvalidArgument` with the service's words where it refuses, `Unavailable` where it does not answer.
+    """
+    found = _exchange(verb, f"{service.url}/_tuneline{path}", body, timeout_s=30)
+    if found is None:
         raise Unavailable(f"the local service at {service.url} does not answer")
+    status, answer = found
+    if status != 200:
+        error = answer.get("error", {})
+        raise InvalidArgument(str(error.get("message", answer)), status=status, reason=str(error.get("status", "")))
     return answer
 
 
-def calls(service: LocalService) -> list[dict[str, object]]:
-    """Every API call the service has answered since it started, oldest first."""
-    answer = _ask(f"{service.url}/_tuneline/calls", timeout_s=30)
-    if answer is None:
-        raise Unavailable(f"the local service at {service.url} does not answer")
-    return answer["calls"] if isinstance(answer, dict) else answer
+def status(service: LocalService) -> dict[str, Any]:
+    """What the service says of itself: address, data, running jobs, stand-ins."""
+    return tell(service, "GET", "/status")
 
 
-def _ask(url: str, timeout_s: float = 5.0) -> dict | None:
-    """The JSON at a loopback URL, or None where nobody answers. Never by a proxy."""
+def calls(service: LocalService) -> list[dict[str, Any]]:
+    """The newest API calls that the service has answered since it started (at most 5,000), oldest first."""
+    return list(tell(service, "GET", "/calls")["calls"])
+
+
+def _ask(url: str, timeout_s: float = 5.0) -> dict[str, Any] | None:
+    """The JSON at a loopback URL, or None where nobody answers it."""
+    found = _exchange("GET", url, timeout_s=timeout_s)
+    return found[1] if found is not None and found[0] == 200 else None
+
+
+def _exchange(verb: str, url: str, body: object = None, *, timeout_s: float) -> tuple[int, dict[str, Any]] | None:
+    """(status, JSON) of a request to loopback, never by a proxy; None where nobody answers."""
     import http.client
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+    sent = None if body is None else json.dumps(body)
     try:
-        connection.request("GET", parts.path)
+        connection.request(verb, parts.path, sent, {"Content-Type": "application/json"})
         response = connection.getresponse()
-        return json.loads(response.read()) if response.status == 200 else None
+        return response.status, json.loads(response.read())
     except (OSError, http.client.HTTPException, json.JSONDecodeError):
         return None
     finally:

@@ -45,7 +45,7 @@ class Engine:
         Raises ApiError, and faults.Dropped where the connection is to be cut.
         """
         began = time.monotonic()
-        resource = ""
+        resource = _resource_of(request)
         try:
             fault = await self._fault(method, request, call)
             self._normalise(request)

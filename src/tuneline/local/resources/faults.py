@@ -53,42 +53,73 @@ class Fault:
         unknown = sorted(set(value) - known)
         if unknown:
             raise invalid(unknown[0], f"is no part of a fault; known are {', '.join(sorted(known))}.")
-        if not value.get("method"):
+        method = value.get("method")
+        if not method or not isinstance(method, str):
             raise invalid("method", "a fault names the method it hits, e.g. CreateCustomJob.")
-        status = _status(value.get("status", 0))
         if value.get("drop", "") not in ("", "before", "after"):
             raise invalid("drop", "is 'before' or 'after'.")
-        return cls(
-            method=str(value["method"]),
-            status=status,
-            times=int(value.get("times", 1)),
+        times = value.get("times", 1)
+        if not isinstance(times, int) or times < 1:
+            raise invalid("times", f"'{times}' is no number of calls; write 1 or more.")
+        fault = cls(
+            method=method,
+            status=_status(value.get("status", 0)),
+            times=times,
             delay_s=_seconds(value, "delay"),
             late_s=_seconds(value, "late"),
             lag_s=_seconds(value, "lag"),
             drop=value.get("drop", ""),
-            message=value.get("message", ""),
-            retry_after_s=value.get("retryAfter"),
+            message=str(value.get("message", "")),
+            retry_after_s=_seconds(value, "retryAfter") if value.get("retryAfter") is not None else None,
         )
+        if not (fault.status or fault.delay_s or fault.late_s or fault.lag_s or fault.drop):
+            raise invalid("fault", "does nothing; say what is to happen by status, delay, drop, late or lag.")
+        if method.startswith("storage.") and (fault.late_s or fault.lag_s):
+            raise invalid("method", "late and lag are for API methods: what the object store does is there at once.")
+        return fault
 
     def to_json(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if v not in ("", 0, None)}
+        """What `from_json` reads, without what says nothing."""
+        value = {
+            "method": self.method,
+            "status": self.status,
+            "times": self.times,
+            "delay": self.delay_s,
+            "drop": self.drop,
+            "late": self.late_s,
+            "lag": self.lag_s,
+            "message": self.message,
+        }
+        found = {key: each for key, each in value.items() if each}
+        return found if self.retry_after_s is None else {**found, "retryAfter": self.retry_after_s}
+
+    def strikes(self, method: str) -> bool:
+        """Whether it is for this method; the object store's own know neither late effects nor lists that lag."""
+        possible = not method.startswith("storage.") or not (self.late_s or self.lag_s)
+        return possible and fnmatchcase(method, self.method)
 
 
 def _seconds(value: dict[str, Any], name: str) -> float:
     """`2`, `2.5` or `"2s"`."""
+    given = value.get(name, 0)
     try:
-        return float(str(value.get(name, 0)).removesuffix("s"))
+        seconds = float(str(given).removesuffix("s"))
+        if not 0 <= seconds < float("inf"):
+            raise ValueError("out of range")
+        return seconds
     except ValueError:
-        raise invalid(name, f"'{value[name]}' are no seconds; write 2 or '2s'.") from None
+        raise invalid(name, f"'{given}' are no seconds; write 2 or '2s'.") from None
 
 
 def _status(given: Any) -> int:
+    """An HTTP status or a canonical code's, 0 for none."""
     if isinstance(given, str) and given.upper() in CODES:
         return CODES[given.upper()][1]
-    status = int(given)
-    if status and status not in _BY_HTTP:
-        raise invalid("status", f"{status} is none of {sorted(_BY_HTTP)}.")
-    return status
+    if given == 0:
+        return 0
+    if str(given).isdecimal() and int(given) in _BY_HTTP:
+        return int(given)
+    raise invalid("status", f"'{given}' is none of {', '.join(map(str, _BY_HTTP))}, and no code like UNAVAILABLE.")
 
 
 class Faults:
@@ -108,7 +139,7 @@ class Faults:
 
     async def before(self, method: str) -> Fault | None:
         """Use up one matching fault; refuses or delays here, and answers one that drops afterwards."""
-        fault = next((f for f in self._waiting if fnmatchcase(method, f.method)), None)
+        fault = next((f for f in self._waiting if f.strikes(method)), None)
         if fault is None:
             return None
         at = self._waiting.index(fault)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
 from tuneline.local.definition.strict import parse_body
 from tuneline.local.resources.errors import ApiError, invalid
 from tuneline.local.resources.faults import Fault
 from tuneline.local.wire.exchange import Receive, Scope, Send, read_body, send_error, send_json
+
+FARTHEST_S = 100 * 365 * 86400
+"""How far the clock moves at once."""
 
 
 class Control:
@@ -37,8 +41,8 @@ class Control:
                 return {"faults": [fault.to_json() for fault in service.faults.list()]}
             case "POST", "/faults":
                 value = parse_body(body)
-                for one in value if isinstance(value, list) else [value]:
-                    service.faults.add(Fault.from_json(one))
+                for fault in [self._fault(each) for each in (value if isinstance(value, list) else [value])]:
+                    service.faults.add(fault)
                 return {"faults": [fault.to_json() for fault in service.faults.list()]}
             case "DELETE", "/faults":
                 service.faults.clear()
@@ -47,11 +51,23 @@ class Control:
                 return {"now": service.now().isoformat()}
             case "POST", "/clock":
                 value = parse_body(body)
-                if not isinstance(value, dict) or not isinstance(value.get("forward_s"), int | float):
-                    raise invalid("forward_s", "the seconds to move the clock forward, as a number.")
-                service.forward(value["forward_s"])
+                seconds = value.get("forward_s") if isinstance(value, dict) else None
+                if not isinstance(seconds, int | float) or not 0 <= seconds <= FARTHEST_S:
+                    raise invalid("forward_s", f"the seconds to move the clock forward, 0 to {FARTHEST_S}.")
+                service.forward(seconds)
                 return {"now": service.now().isoformat()}
             case "POST", "/shutdown":
                 service.stop("asked to shut down")
                 return {"stopping": True}
         raise ApiError("NOT_FOUND", f"{verb} /_tuneline{path} is nothing that the local service answers.")
+
+    def _fault(self, value: Any) -> Fault:
+        """A fault whose method some API here has; a misspelled one would wait for ever."""
+        if not isinstance(value, dict):
+            raise invalid("fault", 'is an object: {"method": "CreateTuningJob", "status": 503}.')
+        fault = Fault.from_json(value)
+        names = sorted({method.name for method in self.service.api.methods.values()})
+        if not fault.method.startswith("storage.") and not any(fault.strikes(name) for name in names):
+            near = "".join(f" Did you mean {each}?" for each in get_close_matches(fault.method, names, n=1))
+            raise invalid("method", f"no method is called {fault.method}.{near}")
+        return fault
