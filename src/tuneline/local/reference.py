@@ -58,7 +58,7 @@ edit. Nothing here was compared with the real service: see `unverified.md`.
 | `/computeMetadata/v1/…`, `oauth2.googleapis.com/token` | credentials that open nothing |
 | `CONNECT HOST:443` | TLS ended here for `*.googleapis.com` and `*-kfp.pkg.dev`; every other host is refused |
 | `GET /_tuneline/status`, `/_tuneline/calls` | what runs; which calls were answered (`tuneline local calls`) |
-| `POST /_tuneline/faults` | `{{"method", "status", "times", "delay", "drop", "late", "lag", …}}`: `tuneline local faults` |
+| `POST /_tuneline/faults` | `{{"method", "status", "times", "delay", "drop", …}}` (`tuneline local faults`) |
 | `POST /_tuneline/clock` | `{{"forward_s"}}`: moves the clock of schedules (`tuneline local clock`) |
 | `POST /_tuneline/shutdown` | stops the service |
 
