@@ -52,6 +52,9 @@ class SimulatedJob:
     """From when on lists show it."""
     state: JobState = JobState.PENDING
     trained: bool = False
+    choice: int = 0
+    """Which of the request's choices it was made for."""
+    error_code: int = 0
 
 
 @dataclass(kw_only=True)
@@ -97,11 +100,18 @@ class Simulation:
         result_kept: bool = True,
         quota: int | None = None,
         fails: bool = False,
+        choices: int = 1,
+        refusing: Mapping[int, float] | None = None,
+        starving: frozenset[int] = frozenset(),
     ) -> None:
+        """`refusing`: choice → how likely its create call is refused for lack of capacity; `starving`: the choices
+        whose jobs are made, and end for lack of it."""
         self.now_s = 0.0
         self.random = random.Random(seed)
         self.lag_s, self.late_s, self.trainer, self.duration_s = lag_s, late_s, trainer, duration_s
         self.settings, self.result_kept, self.quota, self.fails = settings, result_kept, quota, fails
+        self.choices, self.refusing, self.starving = choices, refusing or {}, starving
+        self.refused = 0
         self.objects: dict[str, tuple[dict[str, object], float]] = {}
         self.jobs: dict[str, SimulatedJob] = {}
         self.processes: list[Process] = []
@@ -155,12 +165,16 @@ class Simulation:
         live = sum(job.state.live for job in self.jobs.values())
         if self.quota is not None and live >= self.quota:
             raise errors.QuotaExceeded("too many jobs", status=429)
+        if self.random.random() < self.refusing.get(claim.choice, 0.0):
+            self.refused += 1
+            raise errors.QuotaExceeded(f"no machines for choice {claim.choice}", status=429)
         number = next(self._counter)
         job = SimulatedJob(
             name=f"projects/p/locations/r/customJobs/{number}",
             labels={**request.labels, **claim.labels},
             created_s=self.now_s,
             visible_s=self.now_s + self.random.uniform(0, self.lag_s),
+            choice=claim.choice,
         )
         self.jobs[job.name] = job
         self.at(self.now_s + self.random.uniform(0, 300), lambda: self._start(job, claim))
@@ -169,6 +183,9 @@ class Simulation:
     def _start(self, job: SimulatedJob, claim: Claim) -> None:
         """The machine is there: our trainer asks whose job it is before it trains; a managed job just runs."""
         if not job.state.live:
+            return
+        if job.choice in self.starving:
+            job.state, job.error_code = JobState.FAILED, 8
             return
         job.state = JobState.RUNNING
         if self.trainer:
@@ -208,7 +225,7 @@ class Simulation:
 
     def _shown(self, job: SimulatedJob) -> Job:
         created = EPOCH + timedelta(seconds=job.created_s)
-        return Job(name=job.name, state=job.state, labels=dict(job.labels), created=created)
+        return Job(name=job.name, state=job.state, labels=dict(job.labels), created=created, error_code=job.error_code)
 
     # processes
 
@@ -224,13 +241,19 @@ class Simulation:
             settings=self.settings,
             force=force,
             run=run,
+            choices=self.choices,
             random=random.Random(self.random.random()),
         )
         progress = Progress()
         process = Process(
             run=run,
             world=effects.World(
-                store=self, engine=_Service(self), clock=_Clock(self), request=REQUEST, fingerprint=FINGERPRINT
+                store=self,
+                engine=_Service(self),
+                clock=_Clock(self),
+                request=REQUEST,
+                fingerprint=FINGERPRINT,
+                fallbacks=(REQUEST,) * (self.choices - 1),
             ),
             terms=terms,
             rules=protocol.submit(terms, progress),

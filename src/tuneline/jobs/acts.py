@@ -8,7 +8,7 @@ from typing import TypeVar
 from tuneline import errors
 from tuneline.jobs import effects as do
 from tuneline.jobs.engines import LABEL_ATTEMPT, LABEL_NONCE
-from tuneline.jobs.ledger import Attempt, Snapshot, closed_key, judge_key
+from tuneline.jobs.ledger import FIRST, Attempt, Snapshot, Turn, closed_key, judge_key
 from tuneline.jobs.model import Job
 from tuneline.jobs.terms import Progress, Terms
 
@@ -88,22 +88,29 @@ def judge(terms: Terms, number: int, found: list[Job]) -> Rules[None]:
     yield from insist(terms, do.Create(judge_key(number), verdict))
 
 
-def judge_none(terms: Terms, number: int, nonce: str, why: str) -> Rules[bool]:
+def judge_none(terms: Terms, number: int, nonce: str, why: str, *, following: Turn = FIRST) -> Rules[bool]:
     """Decides that the attempt has no job and closes it; False where a job had been named before.
 
     The judge names no nonce, not even that of the claim which ends so: a job of it that lands afterwards finds that
     it is not meant and leaves, or is cancelled by whoever sees it.
     """
-    verdict = {"nonce": "", "name": "", "refused": why, "by": nonce}
+    verdict = {"nonce": "", "name": "", "refused": why, "by": nonce, **following.told}
     if not (yield from create_own(terms, judge_key(number), verdict)):
         return False
-    yield from close(terms, number, why)
+    yield from close(terms, number, why, following=following)
     return True
 
 
-def close(terms: Terms, number: int, reason: str, *, run: str = "") -> Rules[None]:
-    """Closes an attempt that has been judged; the next may begin."""
-    yield from insist(terms, do.Create(closed_key(number), {"reason": reason, "run": run}))
+def close(terms: Terms, number: int, reason: str, *, run: str = "", following: Turn = FIRST) -> Rules[None]:
+    """Closes an attempt that has been judged; the next may begin, and takes the turn `following`."""
+    yield from insist(terms, do.Create(closed_key(number), {"reason": reason, "run": run, **following.told}))
+
+
+def turn_of(terms: Terms, number: int) -> Rules[Turn]:
+    """The turn of an attempt, as the closure of the attempt before it says: the same for everybody."""
+    if terms.choices == 1 or number == 1:
+        return FIRST
+    return Turn.heard((yield from read(terms, closed_key(number - 1))))
 
 
 def named(terms: Terms, number: int) -> Rules[str | None]:

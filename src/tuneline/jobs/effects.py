@@ -126,6 +126,8 @@ class World:
     clock: Clock
     request: Request
     fingerprint: str
+    fallbacks: tuple[Request, ...] = ()
+    """What is asked for in the request's place, in order, where capacity is refused."""
 
     def perform(self, effect: Effect) -> Answer:
         """Carries out one effect, once; raises what the service raises."""
@@ -137,9 +139,11 @@ class World:
             case Read(key):
                 return self.store.read(key)
             case Find():
-                return self.engine.find(self.request.project, self.request.location, self.fingerprint)
+                places = dict.fromkeys((each.project, each.location) for each in (self.request, *self.fallbacks))
+                return [job for place in places for job in self.engine.find(*place, self.fingerprint)]
             case Send(claim, timeout_s):
-                return self.engine.create(self.request, claim, timeout_s=timeout_s)
+                wanted = (self.request, *self.fallbacks)[claim.choice]
+                return self.engine.create(wanted, claim, timeout_s=timeout_s)
             case Get(name):
                 return self.engine.get(name)
             case Intact(job):

@@ -54,6 +54,8 @@ class Claim:
     """URI of the ledger's `N.job`, which says whose job the attempt's job is."""
     output_uri: str
     """Folder that the job writes to."""
+    choice: int = 0
+    """Which of the request's choices it is for: 0 is the request itself, 1 its first fallback."""
 
     @property
     def labels(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tuneline.jobs.engines import Request
 
@@ -17,6 +17,17 @@ def canonical(body: Mapping[str, object]) -> str:
     """The body as one text: keys sorted, display names and labels left out at the top level."""
     kept = {key: value for key, value in body.items() if key not in _NAMES}
     return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def of_choices(engine: str, request: Request, fallbacks: Sequence[Request]) -> str:
+    """The fingerprint of a request that may be carried out in several ways, in this order.
+
+    Without fallbacks the request's own; with them of the whole list: who lists others, or none, asks for another job.
+    """
+    each = [fingerprint(engine, wanted) for wanted in (request, *fallbacks)]
+    if not fallbacks:
+        return each[0]
+    return _short(json.dumps(each).encode())
 
 
 def fingerprint(engine: str, request: Request) -> str:
@@ -41,5 +52,8 @@ def fingerprint(engine: str, request: Request) -> str:
         ensure_ascii=False,
         allow_nan=False,
     )
-    digest = hashlib.sha256(whole.encode()).digest()
-    return base64.b32encode(digest).decode().rstrip("=").lower()
+    return _short(whole.encode())
+
+
+def _short(whole: bytes) -> str:
+    return base64.b32encode(hashlib.sha256(whole).digest()).decode().rstrip("=").lower()

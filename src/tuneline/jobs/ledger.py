@@ -6,6 +6,7 @@
         1.job          {nonce, name}          the judge: whose job is the attempt's job
                        {refused, by}          … or that there shall be none
         1.closed       {reason, run}          the attempt is over; attempt 2 may begin
+                       {…, next, tries}       … with a fallback of the request, since this one was refused capacity
 
 A closed attempt always has its judge: `N.closed` is created only after `N.job`. Create, get and list are all that is
 needed of the storage, and creation must be atomic. See `docs/exactly-once.md`.
@@ -59,6 +60,29 @@ class Attempt:
     def next_claim(self) -> str:
         """The key by which the next claim is made: the intent, or the takeover after the last."""
         return intent_key(self.number) if not self.claims else takeover_key(self.number, len(self.claims))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """Whose turn an attempt is, where a request has fallbacks: written down when the attempt before it is closed."""
+
+    choice: int = 0
+    """0 is the request itself, 1 its first fallback."""
+    tries: int = 0
+    """How often capacity was refused to this choice just before."""
+
+    @property
+    def told(self) -> dict[str, int]:
+        """As it stands in a closure; nothing for the first turn of all."""
+        return {"next": self.choice, "tries": self.tries} if self != FIRST else {}
+
+    @classmethod
+    def heard(cls, closure: Mapping[str, object]) -> Turn:
+        """The turn that a closure, or the refusal before it, gives to the next attempt."""
+        return cls(choice=int(str(closure.get("next") or 0)), tries=int(str(closure.get("tries") or 0)))
+
+
+FIRST = Turn()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,6 +112,12 @@ class Job:
     """The resource as the service sent it."""
 
     @property
+    def capacity_refused(self) -> bool:
+        """Whether it ended for lack of quota or machines: by its own word, or expired before it ever ran."""
+        expired = self.state is JobState.EXPIRED and self.started is None
+        return expired or (self.state is JobState.FAILED and self.error_code == _RESOURCE_EXHAUSTED)
+
+    @property
     def words(self) -> str:
         """The state in words, with the detail that matters to who waits, and the job's own error."""
         words = self.state.words
@@ -127,7 +133,7 @@ class Job:
         if self.state is JobState.SUCCEEDED:
             return
         message = f"{self.name} {self.words}"
-        if self.error_code == _RESOURCE_EXHAUSTED:
+        if self.capacity_refused:
             raise errors.QuotaExceeded(message, status=429, reason="RESOURCE_EXHAUSTED")
         raise errors.JobFailed(message)
 

@@ -6,13 +6,15 @@ first knows of a job writes `N.job`, and that object alone says which job is the
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tuneline import errors
 from tuneline.jobs import acts
 from tuneline.jobs import effects as do
 from tuneline.jobs.acts import Rules
 from tuneline.jobs.engines import LABEL_NONCE, Claim
 from tuneline.jobs.extras import sweep
-from tuneline.jobs.ledger import Attempt, Snapshot, judge_key
+from tuneline.jobs.ledger import FIRST, Attempt, Snapshot, Turn, judge_key
 from tuneline.jobs.model import Job, JobState
 from tuneline.jobs.terms import Outcome, Progress, Terms
 
@@ -64,8 +66,9 @@ def refused(error: errors.ServiceError) -> bool:
 
 def _claim(terms: Terms, progress: Progress, attempt: Attempt) -> Rules[None]:
     """Makes the next claim of an attempt, and where that succeeds sends its create call."""
+    turn = yield from acts.turn_of(terms, attempt.number)
     began = yield do.Now()
-    key, claim = attempt.next_claim, terms.claim(attempt.number, terms.nonce())
+    key, claim = attempt.next_claim, replace(terms.claim(attempt.number, terms.nonce()), choice=turn.choice)
     progress.claims[claim.nonce] = claim
     if not (yield from acts.create_own(terms, key, {"nonce": claim.nonce, "run": terms.run})):
         del progress.claims[claim.nonce]
@@ -83,13 +86,15 @@ def _claim(terms: Terms, progress: Progress, attempt: Attempt) -> Rules[None]:
     try:
         job = yield do.Send(claim, terms.settings.deadline_s)
     except errors.ServiceError as error:
-        yield from _unmade(terms, progress, claim, error, first=len(now.claims) == 1)
+        yield from _unmade(terms, progress, claim, error, turn=turn, first=len(now.claims) == 1)
         return
     progress.made[claim.nonce] = job.name
     yield from acts.insist(terms, do.Create(judge_key(claim.attempt), {"nonce": claim.nonce, "name": job.name}))
 
 
-def _unmade(terms: Terms, progress: Progress, claim: Claim, error: errors.ServiceError, *, first: bool) -> Rules[None]:
+def _unmade(
+    terms: Terms, progress: Progress, claim: Claim, error: errors.ServiceError, *, turn: Turn, first: bool
+) -> Rules[None]:
     """Settles a create call that brought no job: closes the attempt, or leaves its job to be looked up."""
     if not refused(error):
         progress.unclear += 1
@@ -105,12 +110,22 @@ def _unmade(terms: Terms, progress: Progress, claim: Claim, error: errors.Servic
             yield from acts.judge(terms, claim.attempt, found)
             return
         yield from acts.pause(terms, terms.settings.poll_s)
-    if not (yield from acts.judge_none(terms, claim.attempt, claim.nonce, f"refused: {error}")):
+    scarce, why = isinstance(error, errors.QuotaExceeded), f"refused: {error}"
+    # The tries of a choice are counted in the ledger: sixteen that race make three together, not each.
+    onward = scarce and turn.tries + 1 >= _QUOTA_TRIES and turn.choice + 1 < terms.choices
+    again = scarce and not onward and progress.refusals + 1 < _QUOTA_TRIES
+    following = FIRST
+    if onward:
+        following = Turn(choice=turn.choice + 1)
+    elif again and terms.choices > 1:
+        following = Turn(choice=turn.choice, tries=turn.tries + 1)
+    if not (yield from acts.judge_none(terms, claim.attempt, claim.nonce, why, following=following)):
         return  # somebody knew of a job
-    progress.refusals += 1
-    if not isinstance(error, errors.QuotaExceeded) or progress.refusals >= _QUOTA_TRIES:
+    progress.refusals = 0 if onward else progress.refusals + 1
+    if again:
+        yield from acts.pause(terms, terms.settings.deadline_s / 16 * 2**progress.refusals)
+    elif not onward:
         raise error
-    yield from acts.pause(terms, terms.settings.deadline_s / 16 * 2**progress.refusals)
 
 
 def _obey(terms: Terms, progress: Progress, snapshot: Snapshot, attempt: Attempt) -> Rules[Outcome | None]:
@@ -129,10 +144,15 @@ def _obey(terms: Terms, progress: Progress, snapshot: Snapshot, attempt: Attempt
             return None
     ours = mine or (bool(terms.run) and (yield from acts.run_of(terms, attempt, nonce)) == terms.run)
     known = mine or attempt.number in progress.watched
+    turn = yield from acts.turn_of(terms, attempt.number)
     reason = refusal or (yield from _why_not(terms, snapshot, job, ours=ours, known=known))
     if reason:
-        yield from acts.close(terms, attempt.number, reason, run=terms.run)
-    outcome = Outcome(name=name, attempt=attempt.number, nonce=nonce, adopted=not mine, ours=ours)
+        following = Turn.heard(verdict)
+        starved = reason != FORCED and job is not None and job.capacity_refused
+        if starved and turn.choice + 1 < terms.choices:
+            following = Turn(choice=turn.choice + 1)
+        yield from acts.close(terms, attempt.number, reason, run=terms.run, following=following)
+    outcome = Outcome(name=name, attempt=attempt.number, nonce=nonce, adopted=not mine, ours=ours, choice=turn.choice)
     yield from sweep(terms, progress, outcome)
     return None if reason else outcome
 

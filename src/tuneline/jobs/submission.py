@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 from tuneline import errors, objects
 from tuneline.errors import Problem, UsageError
 from tuneline.google import settings as google_settings
 from tuneline.jobs import effects, extras, protocol
 from tuneline.jobs.engines import Claim, Engine, Request
-from tuneline.jobs.fingerprint import fingerprint
+from tuneline.jobs.fingerprint import of_choices
 from tuneline.jobs.interruption import stoppable
-from tuneline.jobs.ledger import Ledger, judge_key
+from tuneline.jobs.ledger import Ledger, Turn, closed_key, judge_key
 from tuneline.jobs.model import Job
-from tuneline.jobs.terms import Progress, Settings, Terms
+from tuneline.jobs.terms import Outcome, Progress, Settings, Terms
 
 OUTPUTS = "tuneline/outputs"
 
@@ -47,8 +47,14 @@ class Submission:
     output_uri: str
     ledger_uri: str
     on_cancel: str = "cancel"
-    cancelled: tuple[str, ...] = field(default=())
+    cancelled: tuple[str, ...] = ()
     """Extra jobs of this request that were found alive and cancelled."""
+    choice: int = 0
+    """Which of the request's choices the job was made for: 0 the request itself, then its fallbacks."""
+    refused: tuple[str, ...] = ()
+    """Why the choices before it were given up, in their order."""
+    locations: tuple[str, ...] = ()
+    """Every region in which a job of this request may be."""
 
     def to_dict(self) -> dict[str, object]:
         """As JSON takes it."""
@@ -58,8 +64,8 @@ class Submission:
     def from_dict(cls, value: Mapping[str, object]) -> Submission:
         """The inverse of `to_dict`; keys of a later version are passed over."""
         known = {key.name: value[key.name] for key in fields(cls) if key.name in value}
-        known["cancelled"] = tuple(known.get("cancelled") or ())
-        return cls(**known)
+        # JSON has lists where we have tuples.
+        return cls(**{key: tuple(each) if isinstance(each, list) else each for key, each in known.items()})
 
 
 def settings_from_environment() -> Settings:
@@ -79,8 +85,14 @@ def settings_from_environment() -> Settings:
     )
 
 
-def submit(engine: Engine, request: Request, *, settings: Settings | None = None) -> Submission:
+def submit(
+    engine: Engine, request: Request, *, fallbacks: Sequence[Request] = (), settings: Settings | None = None
+) -> Submission:
     """Adopts the job of this request or makes it: exactly one, however often and by how many it is asked.
+
+    Where quota or capacity is refused to it, at its creation or at its end, the first of `fallbacks` is asked for in
+    its place, then the second. They share one ledger, in which an attempt is closed before the next begins: so there is
+    one job for all of them together. All must have the request's project and staging.
 
     Told to stop (SIGTERM or Ctrl-C) on the way, it cancels what this run made, unless `request.on_cancel` is `leave`.
 
@@ -88,10 +100,18 @@ def submit(engine: Engine, request: Request, *, settings: Settings | None = None
         ServiceError: the service's refusal, or `Unavailable` after several create calls without a clear answer.
         Stopped: the process was told to stop.
     """
-    name = fingerprint(engine.name, request)
+    name = of_choices(engine.name, request, fallbacks)
     ledger = Ledger(request.staging, name)
-    world = effects.World(store=ledger, engine=engine, clock=effects.SystemClock(), request=request, fingerprint=name)
+    world = effects.World(
+        store=ledger,
+        engine=engine,
+        clock=effects.SystemClock(),
+        request=request,
+        fingerprint=name,
+        fallbacks=tuple(fallbacks),
+    )
     terms = terms_of(engine, request, ledger, name, settings or settings_from_environment())
+    terms = replace(terms, choices=1 + len(fallbacks))
     progress = Progress()
     performer = _Performer(world)
     with stoppable():
@@ -112,7 +132,24 @@ def submit(engine: Engine, request: Request, *, settings: Settings | None = None
         ledger_uri=ledger.uri,
         on_cancel=request.on_cancel,
         cancelled=tuple(progress.cancelled),
+        choice=outcome.choice,
+        refused=_refused(ledger, outcome) if outcome.choice else (),
+        locations=tuple(dict.fromkeys(each.location for each in (request, *fallbacks))),
     )
+
+
+def _refused(ledger: Ledger, outcome: Outcome) -> tuple[str, ...]:
+    """Why each choice before the outcome's was given up, as the closures of their attempts say."""
+    reasons, choice = [], 0
+    for number in range(1, outcome.attempt):
+        closure = ledger.read(closed_key(number))
+        following = Turn.heard(closure).choice
+        if following > choice:
+            reasons.append(str(closure.get("reason") or ""))
+        elif not following:
+            reasons.clear()  # what came after it began again at the first choice
+        choice = following
+    return tuple(reasons)
 
 
 def output_uri(request: Request, fingerprint: str, attempt: int) -> str:

@@ -40,6 +40,8 @@ class Terms:
     force: bool = False
     run: str = ""
     """Who asks; a force is granted once a run."""
+    choices: int = 1
+    """The request itself and its fallbacks, of which the next is tried where capacity is refused to one."""
     random: random.Random = field(default_factory=random.Random)
 
 
@@ -54,6 +56,8 @@ class Outcome:
     """Made by another submission."""
     ours: bool
     """Made by this submission, or by an earlier try of the same run."""
+    choice: int = 0
+    """Which of the request's choices it was made for."""
 
 
 @dataclass(kw_only=True)
@@ -72,6 +76,6 @@ class Progress:
     cancelled: list[str] = field(default_factory=list)
     """Extra jobs that it cancelled."""
     refusals: int = 0
-    """Create calls that the service refused."""
+    """Create calls of the present choice that the service refused."""
     unclear: int = 0
     """Create calls that ended without a clear answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuneline import errors
 from tuneline.google import settings as google_settings
@@ -152,7 +152,12 @@ class _Sweeper:
         request = Request(project=project, location=location, display_name="", body={}, staging=staging)
         ledger = Ledger(staging, submission.fingerprint)
         self._world = effects.World(
-            store=ledger, engine=engine, clock=watch.clock, request=request, fingerprint=submission.fingerprint
+            store=ledger,
+            engine=engine,
+            clock=watch.clock,
+            request=request,
+            fingerprint=submission.fingerprint,
+            fallbacks=tuple(replace(request, location=each) for each in submission.locations if each != location),
         )
         # No patience: what cannot be looked at now is looked at with the next poll.
         impatient = Settings(deadline_s=0.0, window_s=0.0, poll_s=0.1)
