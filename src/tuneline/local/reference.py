@@ -23,6 +23,8 @@ PACKAGES = {
 }
 KINDS_WITH_MEANING = {
     "CustomJob": "a process of the trainer on this machine; only images named `tuneline-trainer…` are run",
+    "BatchPredictionJob": "a process of the trainer answers each line of JSON Lines in `gs://`; a publisher's model is "
+    "stood in for by `builtin:tiny`, and each response's `modelVersion` says so; no BigQuery",
     "TuningJob": "supervised tuning by the trainer; `builtin:tiny` stands in for the base model, and the job says so",
     "TunedModel": "tuned by the trainer; `builtin:tiny` stands in for the base model",
     "PipelineJob": "run by the project's own PipelineSpec runner, a process a task",

@@ -6,20 +6,18 @@ A model of Google's (`publishers/google/models/gemini-…`) is stood in for by t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from typing import Any
 
+from tuneline.local import prompts
 from tuneline.local.behaviours.models import resolve
 from tuneline.local.resources.behaviour import ApiError, Call, invalid, method
-from tuneline.local.serving import Answer, Source
+from tuneline.local.serving import Source
 
 SERVICE = "google.cloud.aiplatform.{v}.PredictionService."
 STAND_IN = "builtin:tiny"
 BASE_VARIABLE = "TUNELINE_BASE_MODEL"
 """Variable of a model's container that names the base of its adapter: docs/trainer.md."""
-DEFAULT_TOKENS = 256
-_ROLES = {"user": "user", "": "user", "model": "assistant", "assistant": "assistant", "system": "system"}
-_TEXT_KEYS = ("prompt", "content", "input_text", "text")
 
 
 @method(SERVICE + "GenerateContent")
@@ -42,76 +40,9 @@ async def answer(service: Any, request: Any, response_type: str, *, source: Sour
     """One GenerateContentResponse of any API version from one GenerateContentRequest."""
     name = request.model
     source = source or source_of(service, name)
-    for field in ("tools", "cached_content"):
-        if field in request.DESCRIPTOR.fields_by_name and getattr(request, field):
-            raise ApiError("UNIMPLEMENTED", f"{field}: the local model answers a prompt with text and does no more.")
-    config = request.generation_config
-    if config.candidate_count > 1:
-        raise invalid("generationConfig.candidateCount", "The local model gives one candidate.")
-    prompt: dict[str, Any] = {
-        "messages": _messages(request),
-        "max_new_tokens": config.max_output_tokens or DEFAULT_TOKENS,
-        "temperature": config.temperature,
-        "top_p": config.top_p or 1.0,
-        "top_k": int(config.top_k),
-        "seed": config.seed if "seed" in config.DESCRIPTOR.fields_by_name else 0,
-    }
-    found, about = await service.serving.ask(source, prompt)
-    text, finish = _stopped(found, list(config.stop_sequences))
-    response = service.api.new(response_type)
-    candidate = response.candidates.add()
-    candidate.content.role = "model"
-    candidate.content.parts.add(text=text)
-    candidate.finish_reason = "MAX_TOKENS" if finish == "length" else "STOP"
-    usage = response.usage_metadata
-    usage.prompt_token_count = found.prompt_tokens
-    usage.candidates_token_count = found.output_tokens
-    usage.total_token_count = found.prompt_tokens + found.output_tokens
-    _set(response, "model_version", _version(name, source, about))
-    return response
-
-
-def _set(message: Any, field: str, value: Any) -> None:
-    if field in message.DESCRIPTOR.fields_by_name:
-        setattr(message, field, value)
-
-
-def _version(name: str, source: Source, about: Mapping[str, Any]) -> str:
-    """Which model answered, with the stand-in named where there is one."""
-    base = str(about.get("name") or source.base)
-    stand_in = bool(about.get("stand_in")) or "publishers/" in name
-    tuned = " tuned on" if source.adapter else ""
-    return (
-        f"{name.rpartition('/')[2]} ({tuned.strip()}{' ' if tuned else ''}{base}{', a stand-in' if stand_in else ''})"
-    )
-
-
-def _messages(request: Any) -> list[dict[str, str]]:
-    messages = []
-    if request.system_instruction.parts:
-        messages.append({"role": "system", "text": _text(request.system_instruction, "systemInstruction")})
-    for index, content in enumerate(request.contents):
-        role = _ROLES.get(content.role.lower())
-        if role is None:
-            raise invalid(f"contents[{index}].role", f"'{content.role}' is neither user nor model.")
-        messages.append({"role": role, "text": _text(content, f"contents[{index}]")})
-    if not messages or messages[-1]["role"] != "user":
-        raise invalid("contents", "The last content must be the user's.")
-    return messages
-
-
-def _text(content: Any, field: str) -> str:
-    for index, each in enumerate(content.parts):
-        kind = each.WhichOneof("data")
-        if kind not in (None, "text"):
-            raise invalid(f"{field}.parts[{index}]", f"The local model reads text; {kind} is nothing for it.")
-    return "".join(each.text for each in content.parts)
-
-
-def _stopped(found: Answer, stops: list[str]) -> tuple[str, str]:
-    """The text up to the first stop sequence."""
-    ends = [at for stop in stops if stop and (at := found.text.find(stop)) >= 0]
-    return (found.text[: min(ends)], "stop") if ends else (found.text, found.finish)
+    found, about = await service.serving.ask(source, prompts.of_request(request))
+    version = prompts.version(name, source, about)
+    return prompts.fill(service.api.new(response_type), request, found, version=version)
 
 
 def source_of(service: Any, name: str) -> Source:
@@ -132,7 +63,11 @@ def _deployed(service: Any, endpoint: Any) -> Source:
         return Source(base=own["base"], adapter=own["adapter"])
     shares = dict(endpoint.traffic_split)
     chosen = max(endpoint.deployed_models, key=lambda each: shares.get(each.id, 0))
-    version = resolve(service, f"{chosen.model}@{chosen.model_version_id}")
+    return of_version(service, resolve(service, f"{chosen.model}@{chosen.model_version_id}"))
+
+
+def of_version(service: Any, version: Any) -> Source:
+    """The base and adapter of a version of a model; raises ApiError where it is none of the trainer's."""
     own = service.store.private(version.name)
     if "adapter" in own:
         return Source(base=own["base"], adapter=own["adapter"])
@@ -151,11 +86,12 @@ def _deployed(service: Any, endpoint: Any) -> Source:
 async def count_tokens(service: Any, request: Any, call: Call) -> Any:
     """The tokens of a prompt by the tokenizer of the model that would answer it."""
     source = source_of(service, request.endpoint)
-    prompt = {"messages": _messages(request), "max_new_tokens": 1}
+    messages = prompts.messages(request)
+    prompt = {"messages": messages, "max_new_tokens": 1}
     found, _ = await service.serving.ask(source, prompt)
     answered = service.api.new(f"google.cloud.aiplatform.{call.version}.CountTokensResponse")
     answered.total_tokens = found.prompt_tokens
-    answered.total_billable_characters = sum(len(message["text"]) for message in _messages(request))
+    answered.total_billable_characters = sum(len(message["text"]) for message in messages)
     return answered
 
 
@@ -168,20 +104,9 @@ async def predict(service: Any, request: Any, call: Call) -> Any:
     parameters = parameters if isinstance(parameters, dict) else {}
     response = service.api.new(f"google.cloud.aiplatform.{call.version}.PredictResponse")
     for index, instance in enumerate(request.instances):
-        value = service.api.to_json(instance)
-        text = next((value[key] for key in _TEXT_KEYS if key in value), None) if isinstance(value, dict) else value
-        if not isinstance(text, str):
-            raise invalid(f"instances[{index}]", 'An instance is a text, or an object with one: {"prompt": "…"}.')
-        prompt = {
-            "messages": [{"role": "user", "text": text}],
-            "max_new_tokens": int(parameters.get("maxOutputTokens", DEFAULT_TOKENS)),
-            "temperature": float(parameters.get("temperature", 0)),
-            "top_p": float(parameters.get("topP", 1)),
-            "top_k": int(parameters.get("topK", 0)),
-            "seed": int(parameters.get("seed", 0)),
-        }
+        prompt = prompts.of_instance(service.api.to_json(instance), parameters, where=f"instances[{index}]")
         found, _ = await service.serving.ask(source, prompt)
-        response.predictions.add().struct_value.update({"content": found.text, "finishReason": found.finish})
+        response.predictions.add().struct_value.update(prompts.prediction(found))
     chosen = endpoint.deployed_models[0]
     response.deployed_model_id = chosen.id
     response.model, response.model_version_id = chosen.model, chosen.model_version_id
