@@ -29,12 +29,16 @@ def test_all_problems_are_told_at_once() -> None:
         "early_stopping": "true",
         "learning_rate_multiplier": float("nan"),
         "evaluation_intervall": 5,
+        "method": "dpo",
+        "beta": 0,
+        "long_prompts": "keep",
     }
     with pytest.raises(UsageError) as caught:
         read_config(wrong, where="config.json")
     told = {problem.where.removeprefix("config.json: "): problem for problem in caught.value.problems}
     assert set(told) == {*wrong, "train_data"}
     assert told["evaluation_intervall"].fix == "did you mean evaluation_interval?"
+    assert told["method"].what == "must be supervised or preference, and is 'dpo'"
     assert "1, 2, 4, 8, 16, 32" in told["adapter_size"].what
 
 

@@ -54,6 +54,19 @@ def test_any_text_comes_back(folder: Path, text: str) -> None:
         assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
+def test_a_long_prompt_can_lose_its_beginning_instead(folder: Path) -> None:
+    """No example is lost: the end of the prompt stays, and the response whole where it takes no more than half."""
+    tokenizer = load_tokenizer(folder, CONFIG)
+    data = [example("a " * 50 + "red", "fox"), example("a " * 50, "b " * 50), example("a", "b")]
+    encoded = encode(data, tokenizer, max_length=16, where="data", cut_prompts=True)
+    assert (encoded.cut, encoded.skipped, encoded.truncated) == (2, 0, 1)
+    first, second, third = encoded.examples
+    assert tokenizer.decode(first.tokens[first.prompt :].tolist()) == "fox"
+    assert "red" in tokenizer.decode(first.tokens[: first.prompt].tolist())
+    assert (len(first.tokens), second.prompt, len(second.tokens)) == (16, 8, 16)
+    assert third.expected == "b"
+
+
 def test_too_long_is_cut_and_counted(folder: Path) -> None:
     """A long response loses its end; an example whose prompt fills everything is skipped."""
     tokenizer = load_tokenizer(folder, CONFIG)

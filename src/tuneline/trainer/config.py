@@ -14,6 +14,9 @@ VERSION = 1
 RANKS = (1, 2, 4, 8, 16, 32)
 BUILT_IN = "builtin:tiny"
 TRAIN, PREDICT = "train", "predict"
+SUPERVISED, PREFERENCE = "supervised", "preference"
+SKIP, CUT = "skip", "cut"
+CHOICES = {"method": (SUPERVISED, PREFERENCE), "long_prompts": (SKIP, CUT)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +37,16 @@ class Config:
     learning_rate_multiplier: float = 1.0
     adapter_size: int = 8
     """Rank of the adapter."""
+    initial_adapter: str = ""
+    """A folder in PEFT's layout, from which training goes on; empty: one that changes nothing yet."""
+    method: str = SUPERVISED
+    """`supervised`, or `preference`: DPO over the pairs of a preference set."""
+    beta: float = 0.1
+    """Of preference tuning: how closely the tuned model keeps to the one it began as; higher is closer."""
     max_length: int = 0
     """Tokens of an example, prompt and response together; longer ones are cut."""
+    long_prompts: str = SKIP
+    """An example whose prompt alone fills `max_length`: `skip` it, or `cut` the prompt's beginning."""
     evaluation_interval: int = 20
     """Steps between two evaluations and checkpoints."""
     early_stopping: bool = True
@@ -163,6 +174,8 @@ def _wrong(name: str, kind: str, entry: object) -> str:
     if kind == "str":
         if not isinstance(entry, str):
             return "must be a text"
+        if name in CHOICES:
+            return "" if entry in CHOICES[name] else f"must be {' or '.join(CHOICES[name])}"
         return "must not be empty" if name in ("base_model", "train_data", "data") and not entry.strip() else ""
     if kind == "bool":
         return "" if isinstance(entry, bool) else "must be true or false"
@@ -174,7 +187,7 @@ def _wrong(name: str, kind: str, entry: object) -> str:
         return "" if entry in RANKS else f"must be one of {', '.join(map(str, RANKS))}"
     if name == "top_p":
         return "" if 0 < entry <= 1 else "must be above 0, and at most 1"
-    if name == "learning_rate_multiplier":
+    if name in ("learning_rate_multiplier", "beta"):
         return "" if entry > 0 else "must be above 0"
     return "" if entry >= _LEAST[name] else f"must be at least {_LEAST[name]:g}"
 

@@ -21,7 +21,8 @@ class ExampleScore:
     index: int
     loss: float
     tokens: int
-    correct: int
+    correct: float
+    """Tokens predicted right; of a preference pair 1 where it is right, else 0, or a half where nothing was gained."""
 
     def to_dict(self) -> dict[str, Any]:
         return {"index": self.index, "loss": self.loss, "tokens": self.tokens, "correct": self.correct}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -37,11 +38,14 @@ class EncodedExample:
 class EncodedDataset:
     """The examples that fit, and how many did not."""
 
-    examples: tuple[EncodedExample, ...]
+    examples: tuple[Any, ...]
+    """EncodedExample each; EncodedPair in a preference set."""
     truncated: int = 0
     """Examples whose response was cut at `max_length`."""
     skipped: int = 0
     """Examples whose prompt alone fills `max_length`."""
+    cut: int = 0
+    """Examples whose prompt lost its beginning."""
     digest: str = ""
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -51,11 +55,14 @@ class EncodedDataset:
         return int(self.lengths.sum())
 
 
-def encode(examples: Iterable[Example], tokenizer: Tokenizer, *, max_length: int, where: str) -> EncodedDataset:
+def encode(
+    examples: Iterable[Example], tokenizer: Tokenizer, *, max_length: int, where: str, cut_prompts: bool = False
+) -> EncodedDataset:
     """All examples of a dataset as tokens.
 
     An example of more than `max_length` tokens loses the end of its response, and with it the end token: what is left
-    is still true. Where the prompt leaves no room for a response the example is skipped.
+    is still true. Where the prompt leaves no room for a response the example is skipped. With `cut_prompts` a prompt
+    first loses its beginning, as much as the response needs, down to half of `max_length`.
 
     Raises:
         DatasetError: no example is left.
@@ -64,13 +71,18 @@ def encode(examples: Iterable[Example], tokenizer: Tokenizer, *, max_length: int
     prompts = [tokenizer.prompt_text(example.prompt) for example in kept]
     responses = [tokenizer.response_text(e.turns, prompt) for e, prompt in zip(kept, prompts, strict=True)]
     encoded: list[EncodedExample] = []
-    truncated = skipped = 0
+    truncated = skipped = cut = 0
     tokens = zip(tokenizer.encode_all(prompts), tokenizer.encode_all(responses), strict=True)
     for index, (example, (prompt, response)) in enumerate(zip(kept, tokens, strict=True)):
+        closed = tokenizer.close(response)
+        room = max(max_length - len(closed), max_length // 2)
+        if cut_prompts and len(prompt) > room:
+            cut += 1
+            prompt = prompt[-room:]
         if len(prompt) >= max_length:
             skipped += 1
             continue
-        whole = prompt + tokenizer.close(response)
+        whole = prompt + closed
         truncated += len(whole) > max_length
         encoded.append(
             EncodedExample(
@@ -87,7 +99,7 @@ def encode(examples: Iterable[Example], tokenizer: Tokenizer, *, max_length: int
         raise DatasetError([Problem(where=where, what=what, fix="give shorter examples, or a larger max_length")])
     lengths = np.asarray([len(example.tokens) for example in encoded], np.int64)
     return EncodedDataset(
-        examples=tuple(encoded), truncated=truncated, skipped=skipped, digest=_digest(encoded), lengths=lengths
+        examples=tuple(encoded), truncated=truncated, skipped=skipped, cut=cut, digest=_digest(encoded), lengths=lengths
     )
 
 

@@ -100,3 +100,11 @@ def read_adapter(
         raise UsageError(problems, title="the adapter is refused")
     root = math.sqrt(rank) if config.get("use_rslora") else rank
     return adapter, float(config.get("lora_alpha", rank)) / root
+
+
+def read_scaled_adapter(
+    files: Mapping[str, bytes], architecture: Architecture, *, where: str
+) -> dict[str, dict[str, Any]]:
+    """An adapter as training has it: scaled by ALPHA, whatever its files say; raises as `read_adapter` does."""
+    adapter, scale = read_adapter(files, architecture, where=where)
+    return {name: {"a": pair["a"], "b": pair["b"] * (scale / ALPHA)} for name, pair in adapter.items()}

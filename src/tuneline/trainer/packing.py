@@ -54,11 +54,12 @@ def pack(examples: Sequence[EncodedExample], shape: RowShape) -> list[tuple[Pack
     out = []
     for at in range(0, len(rows), shape.rows):
         part = rows[at : at + shape.rows]
-        out.append((_fill(examples, part, shape), [place for row in part for place in row]))
+        out.append((fill(examples, part, shape), [place for row in part for place in row]))
     return out
 
 
-def _fill(examples: Sequence[EncodedExample], rows: list[list[int]], shape: RowShape) -> Packed:
+def fill(examples: Sequence[EncodedExample], rows: list[list[int]], shape: RowShape) -> Packed:
+    """One batch whose rows hold the examples at the given places, in segments from 1 on."""
     batch: Batch = {name: np.zeros((shape.rows, shape.length), np.int32) for name in FIELDS}
     batch["counted"] = np.zeros((shape.rows, shape.length), np.float32)
     spans = []

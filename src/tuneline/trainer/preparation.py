@@ -9,13 +9,13 @@ from typing import Any
 
 import jax
 
-from tuneline.datasets import read_examples
+from tuneline.datasets import read_examples, read_preferences
 from tuneline.trainer import base_model
 from tuneline.trainer.architecture import Architecture
 from tuneline.trainer.base_model import BaseModel
-from tuneline.trainer.config import Config, PredictionConfig
+from tuneline.trainer.config import CUT, PREFERENCE, Config, PredictionConfig
 from tuneline.trainer.devices import compute_type
-from tuneline.trainer.examples import EncodedDataset, EncodedExample, encode
+from tuneline.trainer.examples import EncodedDataset, encode
 from tuneline.trainer.order import examples_of_step
 from tuneline.trainer.packing import RowShape, choose_shape
 from tuneline.trainer.predictions import default_length
@@ -23,6 +23,9 @@ from tuneline.trainer.predictions import default_length
 LONGEST_DEFAULT = 4096
 """Tokens of an example where nothing is asked for and the base would take more."""
 TYPICAL_STEPS = 64
+PREFERENCE_RATE = 0.1
+"""The recommended rate of preference tuning, as a share of that of supervised tuning: a pair pulls in both directions,
+and the rates of published DPO runs are an order of magnitude below those of the supervised runs before them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,7 @@ class Run:
         digests = {f"{name}_digest": part.digest if part else "" for name, part in parts.items()}
         return {**self.config.to_dict(), "base_digest": self.base.digest, **digests}
 
-    def examples(self, step: int) -> list[EncodedExample]:
+    def examples(self, step: int) -> list[Any]:
         """What step `step` (from 0) sees."""
         places = examples_of_step(
             seed=self.config.seed, step=step, batch_size=self.config.batch_size, count=len(self.train.examples)
@@ -59,12 +62,13 @@ def prepare(config: Config, *, stand_in: str) -> Run:
     reference = base_model.resolve(config.base_model, stand_in=stand_in)
     base = base_model.load(reference, dtype=compute_type())
     length = longest_example(config, base)
-    train = read_set(config, base, config.train_data)
-    evaluation = read_set(config, base, config.evaluation_data) if config.evaluation_data else None
+    learned = read_pairs if config.method == PREFERENCE else read_set
+    train = learned(config, base, config.train_data)
+    evaluation = learned(config, base, config.evaluation_data) if config.evaluation_data else None
     prediction = read_set(config, base, config.prediction_data) if config.prediction_data else None
     filled = dataclasses.replace(
         config,
-        learning_rate=config.learning_rate or base.learning_rate,
+        learning_rate=config.learning_rate or base.learning_rate * (PREFERENCE_RATE if learned is read_pairs else 1),
         max_length=length,
         max_new_tokens=config.max_new_tokens or default_length(train.examples, most=base.longest_prediction),
     )
@@ -100,10 +104,24 @@ def longest_example(config: Config | PredictionConfig, base: BaseModel) -> int:
 def read_set(config: Config | PredictionConfig, base: BaseModel, uri: str) -> EncodedDataset:
     """A dataset of the run as tokens; DatasetError where it cannot be used."""
     examples = read_examples(uri, format=config.format or None, default_context=config.default_context)
-    return encode(examples, base.tokenizer, max_length=longest_example(config, base), where=uri)
+    length = longest_example(config, base)
+    return encode(examples, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config))
 
 
-def evaluation_shape(architecture: Architecture, parts: Sequence[Sequence[EncodedExample]]) -> RowShape:
+def read_pairs(config: Config, base: BaseModel, uri: str) -> EncodedDataset:
+    """A preference set of the run as tokens; DatasetError where it cannot be used."""
+    from tuneline.trainer.preference import encode_pairs
+
+    pairs = read_preferences(uri, default_context=config.default_context)
+    length = longest_example(config, base)
+    return encode_pairs(pairs, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config))
+
+
+def _cuts(config: Config | PredictionConfig) -> bool:
+    return isinstance(config, Config) and config.long_prompts == CUT
+
+
+def evaluation_shape(architecture: Architecture, parts: Sequence[Sequence[Any]]) -> RowShape:
     """The shape in which a set is scored, part by part."""
     groups = [[len(example.tokens) for example in part] for part in parts]
     return choose_shape(

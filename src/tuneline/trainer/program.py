@@ -17,14 +17,18 @@ from tuneline.trainer.model import Weights
 from tuneline.trainer.packing import Batch
 from tuneline.trainer.placement import ONE, Placement
 
+Losses = Callable[..., tuple[jax.Array, jax.Array]]
+"""`(weights, adapter, batch, remat=..., placement=...)` → (loss, correct) of whatever is counted, zero elsewhere."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """What one step did; `loss` (mean a response token) and `correct` stay on the device until they are read."""
+    """What one step did; `loss` (mean of what is counted) and `correct` stay on the device until they are read."""
 
     loss: Any
     correct: Any
-    tokens: int
+    counted: int
+    """Response tokens; pairs in preference tuning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +47,20 @@ def build(
     rule: optax.GradientTransformation,
     remat: str = "",
     placement: Placement = ONE,
+    losses: Losses | None = None,
+    counts: str = "counted",
 ) -> Program:
-    """The program of one base, over the devices of a placement."""
+    """The program of one base, over the devices of a placement.
+
+    `losses` says what is learned, response tokens where it says nothing, and `counts` which field of a batch has a one
+    wherever it counts something.
+    """
     put = placement.rows
+    losses_of = losses or partial(_of_tokens, architecture, scale)
 
     def loss_of(adapter: Any, weights: Weights, batch: Any, tokens: jax.Array) -> tuple[jax.Array, jax.Array]:
-        losses, correct = token_losses(architecture, weights, adapter, scale, batch, remat=remat, placement=placement)
-        return jnp.sum(losses) / tokens, jnp.sum(correct)
+        values, correct = losses_of(weights, adapter, batch, remat=remat, placement=placement)
+        return jnp.sum(values) / tokens, jnp.sum(correct)
 
     gradient = jax.value_and_grad(loss_of, has_aux=True)
 
@@ -70,10 +81,10 @@ def build(
 
     @jax.jit
     def evaluate(adapter: Any, weights: Weights, batch: Any) -> Any:
-        return placement.gathered(token_losses(architecture, weights, adapter, scale, batch, placement=placement))
+        return placement.gathered(losses_of(weights, adapter, batch, placement=placement))
 
     def step(adapter: Any, state: Any, batches: Sequence[Batch]) -> tuple[Any, Any, StepResult]:
-        counted = int(sum(batch["counted"].sum() for batch in batches))
+        counted = int(sum(batch[counts].sum() for batch in batches))
         tokens = jnp.float32(max(counted, 1))
         if len(batches) == 1:
             adapter, state, loss, correct = whole(adapter, state, weights, put(batches[0]), tokens)
@@ -84,6 +95,10 @@ def build(
                 total = further(adapter, total, weights, put(batch), tokens)
             (loss, correct), grads = total
             adapter, state = apply(adapter, state, grads)
-        return adapter, state, StepResult(loss=loss, correct=correct, tokens=counted)
+        return adapter, state, StepResult(loss=loss, correct=correct, counted=counted)
 
     return Program(step=step, evaluate=lambda adapter, batch: evaluate(adapter, weights, put(batch)))
+
+
+def _of_tokens(architecture: Architecture, scale: float, weights: Weights, adapter: Any, batch: Any, **how: Any) -> Any:
+    return token_losses(architecture, weights, adapter, scale, batch, **how)

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from tuneline import objects
+from tuneline.errors import Problem, UsageError
 from tuneline.trainer import checkpoints, claim, devices
-from tuneline.trainer.config import Config, PredictionConfig, read_config
+from tuneline.trainer.config import PREFERENCE, Config, PredictionConfig, read_config
 from tuneline.trainer.metrics import Metrics, read_rows
 from tuneline.trainer.output import begin, locked, say
 
@@ -42,7 +43,8 @@ def run(
 def _train(
     config: Config, output: str, environment: Mapping[str, str], told_to_stop: Callable[[], bool], started: float
 ) -> dict[str, Any]:
-    from tuneline.trainer.lora import ALPHA, initial_adapter
+    from tuneline.trainer import preference
+    from tuneline.trainer.lora import ALPHA
     from tuneline.trainer.optimizer import from_arrays, optimizer
     from tuneline.trainer.preparation import evaluation_shape, prepare
     from tuneline.trainer.program import build
@@ -56,8 +58,9 @@ def _train(
 
     rate = run.config.learning_rate * run.config.learning_rate_multiplier
     rule = optimizer(learning_rate=rate, steps=run.config.train_steps)
-    program = build(run.base.architecture, run.base.weights, scale=float(ALPHA), rule=rule)
-    adapter = initial_adapter(run.base.architecture, run.config.adapter_size, run.config.seed)
+    make = partial(build, run.base.architecture, run.base.weights, scale=float(ALPHA), rule=rule)
+    program = make()
+    adapter = _first_adapter(run)
     progress = Progress(step=0, adapter=adapter, state=rule.init(adapter), evaluations=())
     newest = checkpoints.newest_with_state(output)
     if newest is not None:
@@ -74,10 +77,14 @@ def _train(
         say(f"resuming after step {newest.step}")
     shape = evaluation_shape(run.base.architecture, [run.evaluation.examples]) if run.evaluation else None
     metrics = Metrics(output, kept=read_rows(output, until=newest.step) if newest else [])
-    loop = Loop(run, program, metrics, output, evaluation_shape=shape, told_to_stop=told_to_stop)
     if newest is not None and _ended_before(newest, run.config):
         steps, reason, speed = newest.step, _reason(newest, run.config), 0.0
     else:
+        kind, learned, learner = Loop, run, program
+        if run.config.method == PREFERENCE:
+            kind, learner = preference.PreferenceLoop, make(**preference.objective(run, scale=float(ALPHA)))
+            learned = preference.with_references(run, adapter, shape, scale=float(ALPHA))
+        loop = kind(learned, learner, metrics, output, evaluation_shape=shape, told_to_stop=told_to_stop)
         trained = loop.train(progress)
         steps, reason, speed = trained.steps, trained.stop_reason, trained.tokens_per_second
     predictions = _predict(run, program, output, told_to_stop)
@@ -107,6 +114,7 @@ def _train(
             "tokens": run.train.tokens,
             "truncated": run.train.truncated,
             "skipped": run.train.skipped,
+            "cut": run.train.cut,
         },
         "tokens_per_second": round(speed, 1),
         "seconds": round(time.monotonic() - started, 2),
@@ -115,6 +123,25 @@ def _train(
     objects.write_json(objects.join(output, "result.json"), result)
     say(f"done after {steps} steps ({reason}), {result['seconds']} s")
     return result
+
+
+def _first_adapter(run: Any) -> Any:
+    """What training begins with: an adapter that changes nothing yet, or the one that the configuration names.
+
+    Raises:
+        UsageError: the named adapter does not fit the base or is of another rank.
+    """
+    from tuneline.trainer.lora import initial_adapter, read_scaled_adapter
+
+    config, architecture, uri = run.config, run.base.architecture, run.config.initial_adapter
+    if not uri:
+        return initial_adapter(architecture, config.adapter_size, config.seed)
+    adapter = read_scaled_adapter(checkpoints.read_adapter_files(uri), architecture, where=uri)
+    rank = next(iter(adapter.values()))["a"].shape[2]
+    if rank != config.adapter_size:
+        what = f"is {config.adapter_size}, and the initial adapter's is {rank}"
+        raise UsageError([Problem(where="adapter_size", what=what, fix=f'write "adapter_size": {rank}')])
+    return adapter
 
 
 def _predict(run: Any, program: Any, output: str, told_to_stop: Callable[[], bool]) -> dict[int, str]:

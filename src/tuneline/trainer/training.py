@@ -13,12 +13,12 @@ from tuneline import objects
 from tuneline.errors import TunelineError
 from tuneline.trainer import checkpoints, stopping
 from tuneline.trainer.checkpoints import Checkpoint
-from tuneline.trainer.evaluation import Evaluation, score, summarise, to_lines
+from tuneline.trainer.evaluation import Evaluation, ExampleScore, score, summarise, to_lines
 from tuneline.trainer.lora import adapter_files
 from tuneline.trainer.metrics import Metrics
 from tuneline.trainer.optimizer import to_arrays
 from tuneline.trainer.order import epoch_of_step
-from tuneline.trainer.packing import RowShape, pack
+from tuneline.trainer.packing import Batch, RowShape, pack
 from tuneline.trainer.preparation import Run
 from tuneline.trainer.program import Program, StepResult
 from tuneline.trainer.stop import Stopped
@@ -52,6 +52,9 @@ class Trained:
 class Loop:
     """One attempt at a run's training, from `progress` to its end."""
 
+    counted = "token"
+    """What is predicted right or not, for the log."""
+
     def __init__(
         self,
         run: Run,
@@ -70,6 +73,14 @@ class Loop:
         self._seconds = 0.0
         self._since = time.monotonic()
 
+    def batches(self, examples: Sequence[Any]) -> list[Batch]:
+        """The examples of a step, packed."""
+        return [packed.batch for packed, _ in pack(examples, self.run.train_shape)]
+
+    def scores(self, adapter: Any, examples: Sequence[Any], shape: RowShape) -> list[ExampleScore]:
+        """The score of each example of the evaluation set."""
+        return score(self.program, adapter, examples, shape)
+
     def train(self, progress: Progress) -> Trained:
         """Train to the end.
 
@@ -85,12 +96,11 @@ class Loop:
             evaluations.append({"step": 0, **evaluation.to_dict()})
             self.metrics.add({"step": 0, **row})
             self.metrics.flush()
-            _say(0, config.train_steps, row)
+            self._say(0, row)
         self._since = time.monotonic()
         for done in range(progress.step + 1, config.train_steps + 1):
             examples = self.run.examples(done - 1)
-            batches = [packed.batch for packed, _ in pack(examples, self.run.train_shape)]
-            adapter, state, result = self.program.step(adapter, state, batches)
+            adapter, state, result = self.program.step(adapter, state, self.batches(examples))
             self._pending.append((done, result, sum(len(example.tokens) for example in examples)))
             if done % config.evaluation_interval == 0 or done == config.train_steps:
                 last = self._settle(hold_last=True)
@@ -101,7 +111,7 @@ class Loop:
                 self.metrics.add({**last, **evaluation_row})
                 self.metrics.flush()
                 self._save(done, adapter, state, evaluations, stopped=False)
-                _say(done, config.train_steps, {**last, **evaluation_row})
+                self._say(done, {**last, **evaluation_row})
                 accuracies = [entry["accuracy"] for entry in evaluations]
                 if config.early_stopping and done < config.train_steps and stopping.should_stop(accuracies):
                     return self._ended(done, "early_stopping")
@@ -137,8 +147,8 @@ class Loop:
                 {
                     "step": step,
                     "/train_total_loss": loss,
-                    "/train_fraction_of_correct_next_step_preds": float(result.correct) / max(result.tokens, 1),
-                    "/train_num_predictions": result.tokens,
+                    "/train_fraction_of_correct_next_step_preds": float(result.correct) / max(result.counted, 1),
+                    "/train_num_predictions": result.counted,
                 }
             )
         now = time.monotonic()
@@ -164,7 +174,7 @@ class Loop:
         dataset, shape = self.run.evaluation, self._evaluation_shape
         if dataset is None or shape is None:
             raise ValueError("evaluation without a set")
-        scores = score(self.program, adapter, dataset.examples, shape)
+        scores = self.scores(adapter, dataset.examples, shape)
         evaluation = summarise(scores)
         uri = objects.join(self.output, "evaluations", f"step-{step:06d}.jsonl")
         objects.write_bytes(uri, to_lines(entry.to_dict() for entry in scores))
@@ -193,14 +203,13 @@ class Loop:
         state_bytes = save(to_arrays({"adapter": adapter, "state": state}))
         return checkpoints.write(self.output, step=step, files=files, state=state_bytes, record=record)
 
-
-def _say(step: int, steps: int, row: dict[str, Any]) -> None:
-    parts = [f"step {step}/{steps}"]
-    if "/train_total_loss" in row:
-        parts.append(f"loss {row['/train_total_loss']:.4f}")
-    if "/eval_total_loss" in row:
-        accuracy = row["/eval_fraction_of_correct_next_step_preds"]
-        parts.append(f"evaluation loss {row['/eval_total_loss']:.4f}, token accuracy {accuracy:.4f}")
-    if "tokens_per_second" in row:
-        parts.append(f"{row['tokens_per_second']:.0f} tokens/s")
-    print(", ".join(parts), file=sys.stderr, flush=True)
+    def _say(self, step: int, row: dict[str, Any]) -> None:
+        parts = [f"step {step}/{self.run.config.train_steps}"]
+        if "/train_total_loss" in row:
+            parts.append(f"loss {row['/train_total_loss']:.4f}")
+        if "/eval_total_loss" in row:
+            accuracy = row["/eval_fraction_of_correct_next_step_preds"]
+            parts.append(f"evaluation loss {row['/eval_total_loss']:.4f}, {self.counted} accuracy {accuracy:.4f}")
+        if "tokens_per_second" in row:
+            parts.append(f"{row['tokens_per_second']:.0f} tokens/s")
+        print(", ".join(parts), file=sys.stderr, flush=True)
