@@ -33,6 +33,7 @@ def plan_tuning(
     base_model_uri: str = "",
     engine: str = "",
     slice: str = "",
+    fallback_slices: str = "",
     provisioning: str = "standard",
     trainer_image: str = "",
     serving_image: str = "",
@@ -77,6 +78,7 @@ def plan_tuning(
         base_model_uri: Folder of an open base model to tune in place of a retired one; unset: the catalogue's.
         engine: `custom_training`, `vertex_tuning` or `gemini_api`; unset: the one that the base model needs.
         slice: Slice of the catalogue to train on; unset: the accelerator's own.
+        fallback_slices: Slices to try in its place, in order, where capacity is refused; unset: none.
         provisioning: `standard`, `spot`, `flex_start` or `reservation`.
         trainer_image: Image of the trainer; unset: this project's own.
         serving_image: Image that serves the tuned model; unset: this project's own.
@@ -120,6 +122,7 @@ def plan_tuning(
         base_model_uri=base_model_uri,
         engine=engine,
         slice=slice,
+        fallback_slices=fallback_slices,
         provisioning=provisioning,
         trainer_image=trainer_image,
         serving_image=serving_image,

@@ -14,6 +14,7 @@ def wait_for_tuning_job(
     submission: str,
     pipeline_root: str,
     pipeline_job_name: str,
+    staged: str = "",
 ) -> NamedTuple("Outputs", [("result", str), ("gcp_resources", str)]):
     """Waits until the job has ended; fails with the job's own error text where it ended badly.
 
@@ -23,6 +24,7 @@ def wait_for_tuning_job(
         submission: Output of `submit_tuning_job`.
         pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
         pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
+        staged: Output of `upload_dataset`; needed where the plan has fallbacks, of which the next is submitted here.
 
     Returns:
         result: State, steps and URIs of what the job made, as JSON.
@@ -34,6 +36,7 @@ def wait_for_tuning_job(
         plan=plan,
         job=job,
         submission=submission,
+        staged=staged,
         pipeline_root=pipeline_root,
         pipeline_job_name=pipeline_job_name,
         compiled_for="0.1",

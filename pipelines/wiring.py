@@ -44,7 +44,11 @@ def carry_out(planned: dsl.PipelineTask) -> Outputs:
     )
     waited = modest(
         waiting.wait_for_tuning_job(
-            plan=plan, job=submitted.outputs["job"], submission=submitted.outputs["submission"], **RUN
+            plan=plan,
+            job=submitted.outputs["job"],
+            submission=submitted.outputs["submission"],
+            staged=staged.outputs["staged"],
+            **RUN,
         ),
         retries=2,  # for a worker that is lost in days of waiting
     )

@@ -67,6 +67,7 @@ def plan_tuning(
     engine: str | PipelineChannel = ...,
     evaluation_data_uri: str | PipelineChannel = ...,
     evaluation_interval: int | PipelineChannel = ...,
+    fallback_slices: str | PipelineChannel = ...,
     force: bool | PipelineChannel = ...,
     labels: dict[str, object] | PipelineChannel = ...,
     learning_rate: float | PipelineChannel = ...,
@@ -110,6 +111,7 @@ def plan_tuning(
         engine: `custom_training`, `vertex_tuning` or `gemini_api`; unset: the one that the base model needs.
         evaluation_data_uri: Evaluation set of 10 to 250 examples; unset: none.
         evaluation_interval: Tuning steps between two evaluations. Default: 20.
+        fallback_slices: Slices to try in its place, in order, where capacity is refused; unset: none.
         force: Make a new job even where the same request has succeeded before. Default: False.
         labels: Labels for the job and the model.
         learning_rate: Learning rate itself, deprecated; 0: the recommended one times the multiplier. Default:
@@ -272,6 +274,7 @@ def wait_for_tuning_job(
     pipeline_root: str | PipelineChannel,
     plan: str | PipelineChannel,
     submission: str | PipelineChannel,
+    staged: str | PipelineChannel = ...,
 ) -> PipelineTask:
     """Waits until the job has ended; fails with the job's own error text where it ended badly.
 
@@ -281,6 +284,8 @@ def wait_for_tuning_job(
         pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
         plan: Output of `plan_tuning`.
         submission: Output of `submit_tuning_job`.
+        staged: Output of `upload_dataset`; needed where the plan has fallbacks, of which the next is submitted
+            here.
 
     Outputs:
         gcp_resources: str. The job as a GcpResources message, which links it from the pipeline's page.

@@ -16,6 +16,7 @@ def tune_large_chat_model(
     deploy_model: bool | PipelineChannel = ...,
     encryption_spec_key_name: str | PipelineChannel = ...,
     engine: str | PipelineChannel = ...,
+    fallback_slices: str | PipelineChannel = ...,
     force: bool | PipelineChannel = ...,
     labels: dict[str, object] | PipelineChannel = ...,
     learning_rate: float | PipelineChannel = ...,
@@ -50,6 +51,7 @@ def tune_large_chat_model(
         deploy_model: Deploy to an endpoint, which bills by the hour. Default: False.
         encryption_spec_key_name: Customer-managed key, fully qualified; unset: Google's own keys.
         engine: `custom_training`, `vertex_tuning` or `gemini_api`; unset: the one that the base model needs.
+        fallback_slices: Slices to try in its place, in order, where capacity is refused; unset: none.
         force: Make a new job even where the same request has succeeded before. Default: False.
         labels: Labels for the job and the model.
         learning_rate: Learning rate itself, deprecated; 0: the recommended one times the multiplier. Default:
@@ -87,6 +89,7 @@ def tune_large_chat_model_core(
     deploy_model: bool | PipelineChannel = ...,
     encryption_spec_key_name: str | PipelineChannel = ...,
     engine: str | PipelineChannel = ...,
+    fallback_slices: str | PipelineChannel = ...,
     force: bool | PipelineChannel = ...,
     labels: dict[str, object] | PipelineChannel = ...,
     learning_rate: float | PipelineChannel = ...,
@@ -121,6 +124,7 @@ def tune_large_chat_model_core(
         deploy_model: Deploy to an endpoint, which bills by the hour. Default: False.
         encryption_spec_key_name: Customer-managed key, fully qualified; unset: Google's own keys.
         engine: `custom_training`, `vertex_tuning` or `gemini_api`; unset: the one that the base model needs.
+        fallback_slices: Slices to try in its place, in order, where capacity is refused; unset: none.
         force: Make a new job even where the same request has succeeded before. Default: False.
         labels: Labels for the job and the model.
         learning_rate: Learning rate itself, deprecated; 0: the recommended one times the multiplier. Default:
@@ -166,6 +170,7 @@ def tune_large_model(
     engine: str | PipelineChannel = ...,
     evaluation_data_uri: str | PipelineChannel = ...,
     evaluation_interval: int | PipelineChannel = ...,
+    fallback_slices: str | PipelineChannel = ...,
     force: bool | PipelineChannel = ...,
     labels: dict[str, object] | PipelineChannel = ...,
     learning_rate: float | PipelineChannel = ...,
@@ -205,6 +210,7 @@ def tune_large_model(
         engine: `custom_training`, `vertex_tuning` or `gemini_api`; unset: the one that the base model needs.
         evaluation_data_uri: Evaluation set of 10 to 250 examples in the training set's format; unset: none.
         evaluation_interval: Tuning steps between two evaluations. Default: 20.
+        fallback_slices: Slices to try in its place, in order, where capacity is refused; unset: none.
         force: Make a new job even where the same request has succeeded before. Default: False.
         labels: Labels for the job and the model.
         learning_rate: Learning rate itself, deprecated; 0: the recommended one times the multiplier. Default:
@@ -246,6 +252,7 @@ def tune_large_model_core(
     engine: str | PipelineChannel = ...,
     evaluation_data_uri: str | PipelineChannel = ...,
     evaluation_interval: int | PipelineChannel = ...,
+    fallback_slices: str | PipelineChannel = ...,
     force: bool | PipelineChannel = ...,
     labels: dict[str, object] | PipelineChannel = ...,
     learning_rate: float | PipelineChannel = ...,
@@ -285,6 +292,7 @@ def tune_large_model_core(
         engine: `custom_training`, `vertex_tuning` or `gemini_api`; unset: the one that the base model needs.
         evaluation_data_uri: Evaluation set of 10 to 250 examples in the training set's format; unset: none.
         evaluation_interval: Tuning steps between two evaluations. Default: 20.
+        fallback_slices: Slices to try in its place, in order, where capacity is refused; unset: none.
         force: Make a new job even where the same request has succeeded before. Default: False.
         labels: Labels for the job and the model.
         learning_rate: Learning rate itself, deprecated; 0: the recommended one times the multiplier. Default:

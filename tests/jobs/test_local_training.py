@@ -93,7 +93,7 @@ def test_a_tuning_job_is_made_once_and_cancelled(here: LocalVertex) -> None:
     assert "/tuningJobs/" in submission.name
     assert jobs.submit(engine, wanted).name == submission.name
     assert len(here.calls("CreateTuningJob")) == 1
-    assert json.loads(jobs.gcp_resources(submission.name, "us-central1"))["resources"][0]["resourceType"] == "TuningJob"
+    assert json.loads(jobs.gcp_resources(submission.name))["resources"][0]["resourceType"] == "TuningJob"
     engine.cancel(submission.name)
     job = jobs.wait(engine, submission.name, deadline_s=60)
     assert job.state is jobs.JobState.CANCELLED

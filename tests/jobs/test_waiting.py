@@ -147,6 +147,21 @@ def test_a_change_of_state_is_followed_by_a_closer_look() -> None:
     assert clock.sleeps[after] <= 4
 
 
+def test_near_the_expected_end_it_is_looked_at_more_often() -> None:
+    """An hour's job that ends when it should is seen to within seconds, and one that is late is not asked for ever."""
+
+    def seen_after(ends_s: float, expected_s: float) -> tuple[float, int]:
+        clock = MovedClock()
+        waited(lambda now_s: JobState.RUNNING if now_s < ends_s else JobState.SUCCEEDED, clock, expected_s=expected_s)
+        return clock.now_s - ends_s, len(clock.sleeps)
+
+    late_s, looks = seen_after(4600.0, 3600.0)
+    assert late_s <= 4
+    assert looks < 130
+    # Twice as long as expected: back at a minute.
+    assert seen_after(8200.0, 3600.0)[1] < 220
+
+
 def test_each_look_is_told() -> None:
     """Whoever watches sees every state, the last one too."""
     seen: list[Job] = []

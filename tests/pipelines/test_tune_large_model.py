@@ -48,6 +48,7 @@ OURS = {
     "base_model_uri": "",
     "engine": "",
     "slice": "",
+    "fallback_slices": "",
     "provisioning": "standard",
     "trainer_image": "",
     "serving_image": "",

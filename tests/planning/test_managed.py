@@ -61,6 +61,16 @@ BROKEN: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         (GEMINI, {"encryption_spec_key_name": FAR_KEY}, "encryption_spec_key_name"),
         (GEMINI, {"encryption_spec_key_name": KEY, "base_model": "gemini-3.5-flash"}, "encryption_spec_key_name"),
     ],
+    "fallbacks-fit": [
+        (
+            GEMINI,
+            {"fallback_locations": "europe-west1", "base_model": "gemini-3.5-flash", "location": "us-central1"},
+            "fallback_locations",
+        ),
+        (GEMINI, {"fallback_locations": "us-central1"}, "fallback_locations"),
+        (GEMINI, {"fallback_locations": "europe-west4", "encryption_spec_key_name": KEY}, "fallback_locations"),
+        (GEMINI, {"fallback_locations": "us-west1", "base_model": TUNED}, "fallback_locations"),
+    ],
     "tuned-model-id-form": [
         (API, {"tuned_model_id": "Ours"}, "tuned_model_id"),
         (API, {"tuned_model_id": "a" * 38}, "tuned_model_id"),

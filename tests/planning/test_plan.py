@@ -274,3 +274,38 @@ def test_without_a_limit_or_without_a_readable_request_there_is_no_cost_to_check
 
 def test_on_the_local_service_no_limit_is_too_low() -> None:
     planning.check_cost("tune-large-model", request_of(max_cost_usd=0.01), local=True)
+
+
+def test_each_fallback_is_planned_as_if_it_were_the_first() -> None:
+    """Its own machines, region, batch size and arithmetic, quota and cost; and all of it goes through JSON."""
+    made = plan_of({"fallback_slices": "gpu-8xh100-80gb,tpu-v6e-4"})
+    first, second, third = made.choices()
+    assert [choice.slice.name for choice in made.choices() if choice.slice] == [
+        "gpu-8xa100-80gb",
+        "gpu-8xh100-80gb",
+        "tpu-v6e-4",
+    ]
+    assert [choice.regions.tuning for choice in made.choices()] == ["us-central1", "us-central1", "europe-west4"]
+    assert [choice.training.batch_size for choice in made.choices()] == [8, 8, 24]
+    assert second.quotas[0].name.endswith("h100_gpus")
+    assert third.training.epochs == 3 * first.training.epochs
+    assert not any(choice.alternatives for choice in made.choices())
+    assert planning.Plan.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+    text = planning.render(made)
+    assert "fallback 1" in text
+    assert "300 steps × 24" in text
+    assert any("never tried on the slice tpu-v6e-4" in warning for warning in made.warnings)
+
+
+@pytest.mark.usefixtures("priced")
+def test_a_fallback_over_the_cost_limit_refuses_the_plan() -> None:
+    """The limit holds wherever the job may go: a fallback without a price is as good as one above it."""
+    assert plan_of({"max_cost_usd": 1000}).cost_usd.high is not None
+    for ask in (
+        lambda: plan_of({"max_cost_usd": 1000, "fallback_slices": "tpu-v6e-4"}),
+        lambda: planning.check_cost(
+            "tune-large-model", request_of(max_cost_usd=1000, fallback_slices="tpu-v6e-4"), local=False
+        ),
+    ):
+        with pytest.raises(errors.OverCostLimit, match="tpu-v6e-4"):
+            ask()

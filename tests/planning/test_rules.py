@@ -100,6 +100,13 @@ REQUESTS: dict[str, list[tuple[dict[str, Any], dict[str, Any], str]]] = {
         ({"slice": "gpu-8xa100"}, {}, "slice"),
         ({"slice": "tpu-v3-64", "accelerator_type": "GPU"}, {"given": {"slice", "accelerator_type"}}, "slice"),
     ],
+    "fallbacks-fit": [
+        ({"fallback_slices": "gpu-8xa100-80gb"}, {}, "fallback_slices"),
+        ({"fallback_slices": "tpu-v6e-4, tpu-v6e-4"}, {}, "fallback_slices"),
+        ({"fallback_slices": ["gpu-8xh200"]}, {}, "fallback_slices"),
+        ({"fallback_slices": "tpu-v6e-4", "provisioning": "flex_start"}, {}, "fallback_slices"),
+        ({"fallback_slices": "tpu-v6e-4", "encryption_spec_key_name": KEY}, {}, "fallback_slices"),
+    ],
     "provisioning-value": [
         ({"provisioning": "preemptible"}, {}, "provisioning"),
         ({"provisioning": "flex_start", "accelerator_type": "TPU"}, {}, "provisioning"),
@@ -365,6 +372,7 @@ def test_the_parameters_are_those_of_the_compiled_template() -> None:
     spec = yaml.safe_load((ROOT / "compiled/pipelines/tune_large_model.yaml").read_text())
     compiled = spec["root"]["inputDefinitions"]["parameters"]
     kinds = {"str": "STRING", "int": "NUMBER_INTEGER", "float": "NUMBER_DOUBLE", "bool": "BOOLEAN", "map": "STRUCT"}
+    kinds["list"] = "STRING"
     declared = {p.name: p for p in parameters.TEMPLATES["tune-large-model"]}
     assert set(declared) == set(compiled)
     for name, parameter in declared.items():

@@ -13,7 +13,7 @@ import pytest
 
 from tests.steps.conftest import MINOR, make_plan
 from tuneline import objects
-from tuneline.errors import JobFailed
+from tuneline.errors import JobFailed, QuotaExceeded
 from tuneline.planning import Plan
 from tuneline.steps import report_run, submit_tuning_job, upload_dataset, wait_for_tuning_job
 from tuneline.testing import LocalVertex, fresh_vertex, local_vertex, vertex_environment
@@ -40,12 +40,17 @@ def submit(run, plan, staged) -> submit_tuning_job.Outputs:
     return submit_tuning_job.run(plan=json.dumps(plan.to_dict()), staged=staged, **run.common)
 
 
-def wait(run, plan, submitted) -> dict[str, Any]:
+def wait(run, plan, submitted, staged="") -> dict[str, Any]:
     outputs = wait_for_tuning_job.run(
-        plan=json.dumps(plan.to_dict()), job=submitted.job, submission=submitted.submission, **run.common
+        plan=json.dumps(plan.to_dict()),
+        job=submitted.job,
+        submission=submitted.submission,
+        staged=staged,
+        **run.common,
     )
-    assert json.loads(outputs.gcp_resources)["resources"][0]["resourceUri"].endswith(submitted.job)
-    return json.loads(outputs.result)
+    result = json.loads(outputs.result)
+    assert json.loads(outputs.gcp_resources)["resources"][0]["resourceUri"].endswith(result["job"])
+    return result
 
 
 def test_a_job_is_made_waited_for_and_summed_up_in_less_than_eight_kilobytes(run, tmp_path, vertex):
@@ -72,6 +77,61 @@ def test_a_job_that_fails_is_told_in_its_own_words(run, tmp_path, vertex):
     error = run.record("wait_for_tuning_job")["error"]
     assert "nowhere" in error["message"]
     assert submitted.job in error["message"]
+
+
+FALLBACKS = {"train_steps": 4, "evaluation_interval": 2, "fallback_slices": "tpu-v6e-4,gpu-8xh100-80gb"}
+NO_MACHINES = {"status": "RESOURCE_EXHAUSTED", "message": "no machines of that kind are free"}
+
+
+def places(vertex: LocalVertex) -> list[str]:
+    """Where the create calls of custom jobs went, in their order."""
+    return [call["resource"].split("/")[3] for call in vertex.calls("CreateCustomJob")]
+
+
+def test_where_capacity_is_refused_the_fallback_is_made_and_told(run, tmp_path, vertex, capsys):
+    """Three refusals in us-central1, then one job in europe-west4; the step tried again adopts that one."""
+    plan, staged = staged_plan(run, tmp_path, **FALLBACKS)
+    vertex.fault("CreateCustomJob", times=3, **NO_MACHINES)
+    submitted = submit(run, plan, staged)
+    assert "/locations/europe-west4/" in submitted.job
+    assert submit(run, plan, staged).job == submitted.job
+    assert places(vertex) == ["us-central1"] * 3 + ["europe-west4"]
+    said = capsys.readouterr().err
+    assert "gpu-8xa100-80gb was given up: refused: " in said
+    assert "no machines of that kind are free" in said
+    assert "on tpu-v6e-4" in said
+    wait(run, plan, submitted, staged)
+    objects.write_json(str(run.root / "job-1" / "run" / "plan_tuning.json"), {"result": {"plan": plan.to_dict()}})
+    report_run.run(status={"state": "SUCCEEDED"}, model_display_name="m", report=run.artifact("report"), **run.common)
+    page = (run.root / "job-1" / "run" / "report.html").read_text()
+    assert "gpu-8xa100-80gb given up" in page
+    assert "no machines of that kind are free" in page
+
+
+def test_a_job_that_ends_without_machines_is_followed_by_the_next_choice(run, tmp_path, vertex):
+    """It was made, and its machines never came: the wait goes on with the fallback's job, and takes its result."""
+    plan, staged = staged_plan(run, tmp_path, **FALLBACKS)
+    vertex.fault("RunCustomJob", times=2, **NO_MACHINES)
+    submitted = submit(run, plan, staged)
+    result = wait(run, plan, submitted, staged)
+    assert result["job"] != submitted.job
+    assert result["steps"] == 4
+    assert places(vertex) == ["us-central1", "europe-west4", "us-central1"]
+    record = run.record("wait_for_tuning_job")["result"]
+    assert record["submission"]["choice"] == 2
+    assert ["no machines of that kind are free" in reason for reason in record["submission"]["refused"]] == [True] * 2
+    # Tried again, the wait finds its way to the same job.
+    assert wait(run, plan, submitted, staged) == result
+    assert len(places(vertex)) == 3
+
+
+def test_without_a_further_choice_a_lack_of_machines_is_told_with_its_own_exit_code(run, tmp_path, vertex):
+    """Exit code 5: quota or capacity."""
+    plan, staged = staged_plan(run, tmp_path, train_steps=4)
+    vertex.fault("RunCustomJob", **NO_MACHINES)
+    with pytest.raises(QuotaExceeded, match="no machines of that kind are free"):
+        wait(run, plan, submit(run, plan, staged), staged)
+    assert run.record("wait_for_tuning_job")["error"]["exit_code"] == 5
 
 
 WAIT = """

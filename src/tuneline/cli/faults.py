@@ -39,6 +39,7 @@ def add(data: Path | None, **fault: Any) -> None:
     A job is made, and the answer is lost:   --method CreateTuningJob --drop after
     A job appears after the client gave up:  --method CreateTuningJob --late 5s
     A list does not know the newest yet:     --method ListTuningJobs --lag 30s --times 10
+    A job that was made gets no machines:    --method RunCustomJob --status RESOURCE_EXHAUSTED
     """
     from tuneline.local import control
 

@@ -15,11 +15,13 @@ _TYPES = {
 }
 
 
-def gcp_resources(name: str, location: str) -> str:
+def gcp_resources(name: str) -> str:
     """The `GcpResources` proto as JSON text, naming one resource by its full address."""
     collection = name.split("/")[-2] if name.count("/") else ""
+    developer = collection == "tunedModels"
+    host = hosts.base_url("generativelanguage" if developer else "aiplatform", hosts.location_of(f"/{name}"))
     resource = {
         "resourceType": _TYPES.get(collection, collection),
-        "resourceUri": f"{hosts.base_url('aiplatform', location)}/v1/{name}",
+        "resourceUri": f"{host}/{'v1beta' if developer else 'v1'}/{name}",
     }
     return json.dumps({"resources": [resource]})

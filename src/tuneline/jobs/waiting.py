@@ -12,7 +12,7 @@ from tuneline.jobs import effects, extras
 from tuneline.jobs.engines import Engine, Request
 from tuneline.jobs.interruption import stoppable
 from tuneline.jobs.ledger import Ledger
-from tuneline.jobs.model import Job
+from tuneline.jobs.model import Job, JobState
 from tuneline.jobs.submission import Submission, terms_of
 from tuneline.jobs.terms import Outcome, Progress, Settings
 
@@ -46,6 +46,7 @@ def wait(
     on_poll: Callable[[Job], None] | None = None,
     submission: Submission | None = None,
     on_note: Callable[[str], None] | None = None,
+    expected_s: float = 0.0,
     pace: Pace | None = None,
     clock: effects.Clock | None = None,
 ) -> Job:
@@ -59,6 +60,8 @@ def wait(
         deadline_s: seconds to wait at most.
         on_poll: called with the job at each look.
         on_note: called with a sentence when something is survived or done that a person should know.
+        expected_s: seconds that the job should run, from when it is first seen running; near that end it is looked at
+            more often. 0: not known.
 
     Raises:
         StillRunning: the deadline passed; the job was left running.
@@ -74,6 +77,7 @@ def wait(
         clock=clock or effects.SystemClock(),
         on_poll=on_poll or (lambda job: None),
         on_note=on_note or (lambda note: None),
+        expected_s=expected_s,
         random=random.Random(),
     )
     sweeper = _Sweeper(engine, submission, watch) if submission else None
@@ -94,12 +98,13 @@ class _Watch:
     clock: effects.Clock
     on_poll: Callable[[Job], None]
     on_note: Callable[[str], None]
+    expected_s: float
     random: random.Random
 
     def run(self, deadline_s: float, each_look: Callable[[], None]) -> Job:
         """Looks until the job has ended."""
         began = answered = self.clock.now()
-        pause, missing, last = self.pace.first_s, 0, None
+        pause, missing, last, runs_since = self.pace.first_s, 0, None, None
         while True:
             try:
                 job = self.engine.get(self.name)
@@ -119,6 +124,8 @@ class _Watch:
                 answered, missing = self.clock.now(), 0
                 if last is None or job.state is not last.state or job.detail != last.detail:
                     pause = self.pace.first_s  # what has just changed may change again soon
+                if runs_since is None and job.state is JobState.RUNNING:
+                    runs_since = self.clock.now()
                 last = job
                 self.on_poll(job)
                 if job.state.terminal:
@@ -131,8 +138,15 @@ class _Watch:
                 raise errors.StillRunning(
                     f"{self.name} is {state} after {deadline_s:g} s; it was left running → wait for it again"
                 )
-            self.clock.sleep(min(pause * self.random.uniform(0.75, 1.25), left))
+            near_s = self._near(runs_since)
+            self.clock.sleep(min(min(pause, near_s) * self.random.uniform(0.75, 1.25), left))
             pause = min(pause * self.pace.growth, self.pace.longest_s)
+
+    def _near(self, runs_since: float | None) -> float:
+        """The longest pause so near to the expected end: a quarter of the way there, or of the way since."""
+        if not self.expected_s or runs_since is None:
+            return self.pace.longest_s
+        return max(self.pace.first_s, abs(self.expected_s - (self.clock.now() - runs_since)) / 4)
 
     def cancel(self) -> None:
         """Cancels the job; says so if even that cannot be done."""

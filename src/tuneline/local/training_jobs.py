@@ -19,6 +19,7 @@ from typing import Any, cast
 from tuneline.local.children import ended
 from tuneline.local.processes import Exit, Supervised, exit_of, log_tail, spawn
 from tuneline.local.resources.behaviour import ApiError, PassiveBehaviour
+from tuneline.local.resources.errors import CODES
 from tuneline.local.resources.names import id_of
 
 RESUME = 75
@@ -34,7 +35,6 @@ LONGEST_S = 7 * 24 * 3600.0
 
 LIVE = frozenset({"JOB_STATE_QUEUED", "JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_CANCELLING"})
 _SIGNS = {2: "INVALID_ARGUMENT", 3: "INVALID_ARGUMENT"}
-_CODES = {"CANCELLED": 1, "INVALID_ARGUMENT": 3, "DEADLINE_EXCEEDED": 4, "UNIMPLEMENTED": 12, "INTERNAL": 13}
 
 log = logging.getLogger("tuneline.local")
 
@@ -98,7 +98,7 @@ class TrainingJobs(PassiveBehaviour):
         job.state = f"JOB_STATE_{how}"
         job.end_time.FromDatetime(service.now())
         if code:
-            job.error.code = _CODES.get(code, 13)
+            job.error.code = CODES[code][0]
             job.error.message = message
         service.store.put(job, private={})
 
@@ -174,6 +174,11 @@ class TrainingJobs(PassiveBehaviour):
                 return
             if self.is_cancelling(job):
                 self.mark_ended(service, job, "CANCELLED", "CANCELLED", "The job was cancelled.")
+                return
+            try:
+                await service.faults.before(f"Run{self.kind}")  # the machines may be refused to a job that was made
+            except ApiError as refusal:
+                self.mark_ended(service, job, "FAILED", refusal.code, refusal.message)
                 return
             outcome = outcome or await self._once(service, job, folder)
             job = service.store.find(name)

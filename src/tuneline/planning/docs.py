@@ -53,6 +53,17 @@ real service the weights must have a known place; on the local service a small b
 are not there, and plan, job and report say so.
 """
 
+_FALLBACKS = """
+## Where capacity is refused
+
+`fallback_slices` (of `tune-gemini` `fallback_locations`) lists what is tried in the request's place, in this order.
+Each is planned and judged as if it were the first: its own region, batch size, arithmetic, quota and cost, held to
+`max_cost_usd` too. The next one is tried only where quota or capacity is refused: three times to the create call
+(429), or to the job after it was made (`RESOURCE_EXHAUSTED`, or expired without having run). Whatever else goes wrong
+ends the run. There is one job for all of them together ([exactly-once.md](exactly-once.md)); step log, run record and
+report say what was given up and why.
+"""
+
 _PROJECT = """`planning.check_project(plan)` asks the project itself, with calls that only read. What the caller may not
 see is noted as not checked."""
 
@@ -66,7 +77,7 @@ def page() -> str:
             spec = entry.machine_spec
             machines = f"`{spec['machineType']}`, {spec['acceleratorCount']} × {spec['acceleratorType']}"
             lines.append(f"| `{entry.accelerator_type}` | `{entry.name}` | `{entry.region}` | {machines} |")
-    lines += ["", "Other slices are chosen by name (`slice`); nothing switches slices by itself.", _STEPS]
+    lines += ["", "Other slices are chosen by name (`slice`); nothing switches slices by itself.", _FALLBACKS, _STEPS]
     lines += ["| accelerator | 8k models | 32k models |", "|---|---|---|"]
     lines += [f"| {kind} | {size['8k']} | {size['32k']} |" for kind, size in shipped.batch_sizes.items()]
     lines += ["", "For 240 examples:", ""]

@@ -153,6 +153,20 @@ class Range:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """What differs from the plan where capacity is refused to all before it and the job goes elsewhere."""
+
+    name: str
+    """Of the slice, or of the region where the service chooses its machines."""
+    regions: Regions
+    slice: Slice | None
+    training: Training
+    duration_s: Range
+    cost_usd: Range
+    quotas: tuple[Quota, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """How one request will be carried out. `to_dict` and `from_dict` go through JSON without loss."""
 
@@ -200,7 +214,14 @@ class Plan:
     """What is worth knowing."""
     warnings: tuple[str, ...] = ()
     """What may well turn out badly."""
+    alternatives: tuple[Alternative, ...] = ()
+    """Where the job goes, in this order, if capacity is refused to it."""
     version: int = VERSION
+
+    def choices(self) -> tuple[Plan, ...]:
+        """The plan as it stands, then as each alternative has it: one job's plan each, in the order they are tried."""
+        alone = dataclasses.replace(self, alternatives=())
+        return (alone, *(dataclasses.replace(alone, **_differing(each)) for each in self.alternatives))
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON types, nested as the classes are."""
@@ -214,6 +235,10 @@ class Plan:
             KeyError: a field without a default is missing.
         """
         return typing.cast(Plan, _typed(cls, value))
+
+
+def _differing(alternative: Alternative) -> dict[str, Any]:
+    return {f.name: getattr(alternative, f.name) for f in dataclasses.fields(Alternative) if f.name != "name"}
 
 
 def _plain(value: Any) -> Any:

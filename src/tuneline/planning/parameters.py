@@ -19,7 +19,7 @@ class Parameter:
 
     name: str
     kind: str
-    """`str`, `int`, `float`, `bool` or `map`."""
+    """`str`, `int`, `float`, `bool`, `map`, or `list`: names with commas between them, one text to the template."""
     default: Any = None
     """None: it must be given."""
     ours: bool = False
@@ -61,6 +61,7 @@ _OURS = (
     _text("base_model_uri", ours=True),
     _text("engine", ours=True),
     _text("slice", ours=True),
+    Parameter(name="fallback_slices", kind="list", default="", ours=True),
     _text("provisioning", "standard", ours=True),
     _text("trainer_image", ours=True),
     _text("serving_image", ours=True),
@@ -94,6 +95,7 @@ _GEMINI = (
     _text("base_model", None),
     _text("training_dataset_uri", None),
     _text("location"),
+    Parameter(name="fallback_locations", kind="list", default="", ours=True),
     _text("validation_dataset_uri"),
     Parameter(name="epoch_count", kind="int", default=0),
     Parameter(name="adapter_size", kind="int", default=0),
@@ -165,9 +167,7 @@ def names(template: str) -> Names:
 
 def defaults(template: str) -> dict[str, Any]:
     """Every optional parameter with its default; a copy."""
-    return {
-        p.name: dict(p.default) if p.kind == "map" else p.default for p in TEMPLATES[template] if p.default is not None
-    }
+    return {p.name: decode(p, p.default) for p in TEMPLATES[template] if p.default is not None}
 
 
 def decode(parameter: Parameter, value: object) -> Any:
@@ -229,7 +229,16 @@ def _decode_map(value: object) -> dict[str, str]:
     raise ValueError('a mapping of texts is expected, such as {"team": "search"}')
 
 
+def _decode_list(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.split(",")
+    if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
+        return tuple(each.strip() for each in value if each.strip())
+    raise ValueError("names with commas between them are expected")
+
+
 _DECODERS = {
+    "list": _decode_list,
     "str": _decode_str,
     "int": _decode_int,
     "float": _decode_float,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from tuneline import catalog
 from tuneline.errors import DatasetError, Problem, UsageError
 from tuneline.google import settings
 from tuneline.planning import arithmetic, cost, managed, needs, parameters, rules
-from tuneline.planning.model import BaseModel, Data, Plan, Range, Regions, Slice, Training
+from tuneline.planning.model import Alternative, BaseModel, Data, Plan, Range, Regions, Slice, Training
 
 _TEMPLATE = "tune-large-model"
 BUILT_IN = "builtin:tiny"
@@ -75,11 +76,18 @@ def plan(
     if problems:
         data = [p for p in problems if rules.RULES[p.what.rsplit("[", 1)[1].rstrip("]")].group == "data"]
         raise (DatasetError if len(data) == len(problems) else UsageError)(problems)
-    made = managed.made(context, lambda which: _data(context, which)) if context.managed else _made(context)
+    made = _fields(context)
+    alternatives = tuple(_alternative(name, _fields(there)) for name, there in context.fallbacks)
     notes = [remark.text for remark in remarks if remark.level == "note"]
     warnings = [remark.text for remark in remarks if remark.level == "warning"]
-    result = Plan(**made, notes=(*notes, *_notes(context)), warnings=(*warnings, *_warnings(context)))
-    cost.refuse_above(result.max_cost_usd, result.cost_usd, endpoint=result.deploy_model, local=result.local)
+    result = Plan(
+        **made,
+        alternatives=alternatives,
+        notes=(*notes, *_notes(context)),
+        warnings=(*warnings, *_warnings(context)),
+    )
+    for choice in result.choices():
+        cost.refuse_above(result.max_cost_usd, choice.cost_usd, endpoint=result.deploy_model, local=result.local)
     return result
 
 
@@ -93,6 +101,11 @@ def check_cost(template: str, given_parameters: Mapping[str, object], *, local: 
     if template not in parameters.TEMPLATES:
         return
     context = _context(template, given_parameters, given=None, region="", encryption_key="", local=local)
+    for choice in (context, *(there for _, there in context.fallbacks)):
+        _check_cost(choice)
+
+
+def _check_cost(context: rules.Context) -> None:
     model, machines = context.model, context.slice
     if context.managed:
         # At the least: a single token. Figures that need the data are `plan`'s to find.
@@ -137,6 +150,15 @@ def _context(
         facts=facts,
         local=settings.is_local() if local is None else local,
     )
+
+
+def _fields(context: rules.Context) -> dict[str, Any]:
+    return managed.made(context, lambda which: _data(context, which)) if context.managed else _made(context)
+
+
+def _alternative(name: str, made: Mapping[str, Any]) -> Alternative:
+    names = [f.name for f in dataclasses.fields(Alternative) if f.name != "name"]
+    return Alternative(name=name, **{each: made[each] for each in names})
 
 
 def _made(context: rules.Context) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def render(plan: Plan) -> str:
         ("deploy", "by the service" if plan.managed else "yes" if plan.deploy_model else "no"),
         ("duration", _range(plan.duration_s, seconds=True)),
         ("cost", _range(plan.cost_usd)),
+        *_fallbacks(plan),
         *(("quota", f"{q.amount} of {q.name} in {q.region}") for q in plan.quotas),
         *(("permission", permission) for permission in plan.permissions),
     ]
@@ -38,6 +39,17 @@ def render(plan: Plan) -> str:
     lines += [f"warning: {text}" for text in plan.warnings]
     lines += [f"note: {text}" for text in plan.notes]
     return "\n".join(lines)
+
+
+def _fallbacks(plan: Plan) -> list[tuple[str, str]]:
+    """Where the job goes if capacity is refused to it, with what is different there."""
+    rows = []
+    for number, there in enumerate(plan.choices()[1:], start=1):
+        machines = f"{_machines(there)} in " if there.slice else ""
+        steps = f"; {_amount(there)[1]}" if there.training != plan.training else ""
+        costs = f"; {_range(there.cost_usd)}" if there.cost_usd != plan.cost_usd else ""
+        rows.append((f"fallback {number}", f"{machines}{there.regions.tuning}{steps}{costs}"))
+    return rows
 
 
 def _amount(plan: Plan) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -93,6 +93,22 @@ class Context:
         """The customer-managed key, from the parameter or the request."""
         return self["encryption_spec_key_name"] or self.encryption_key
 
+    @property
+    def fallback_names(self) -> tuple[str, str]:
+        """The parameter that lists what is tried in its place where capacity is refused, and the one it stands for."""
+        return ("fallback_locations", "location") if self.managed else ("fallback_slices", "slice")
+
+    @property
+    def fallbacks(self) -> list[tuple[str, Context]]:
+        """Each slice or region that is listed for want of capacity, with the request as it would be there."""
+        listed, place = self.fallback_names
+        # Machines by name: an accelerator type given for the first slice says nothing of the others.
+        given = None if self.given is None else {*self.given, place} - {"accelerator_type"}
+        return [
+            (each, replace(self, values={**self.values, place: each, listed: ()}, given=given))
+            for each in self[listed] or ()
+        ]
+
     def data(self, which: str) -> Mapping[str, Any] | None:
         """The facts of `train`, `evaluation` or `test`, or None."""
         return (self.facts or {}).get(which)
@@ -167,11 +183,13 @@ def registered() -> list[Rule]:
     return sorted(RULES.values(), key=lambda entry: list(GROUPS).index(entry.group))
 
 
-def judge(context: Context) -> tuple[list[Problem], list[Remark]]:
-    """What every rule finds: each problem with its rule's name, then the remarks."""
+def judge(context: Context, groups: Collection[str] = tuple(GROUPS)) -> tuple[list[Problem], list[Remark]]:
+    """What every rule of these groups finds: each problem with its rule's name, then the remarks."""
     problems: list[Problem] = []
     remarks: list[Remark] = []
     for entry in registered():
+        if entry.group not in groups:
+            continue
         for finding in entry.check(context):
             if isinstance(finding, Remark):
                 remarks.append(finding)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from tuneline import catalog
 from tuneline.catalog.lookups import unknown
 from tuneline.errors import Problem
-from tuneline.planning.rules import Context, Findings, note, rule, warning
+from tuneline.planning.rules import Context, Findings, judge, note, rule, warning
 
 _KEY = re.compile(r"projects/[^/]+/locations/(?P<region>[^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+")
 _TENSORBOARD = re.compile(r"projects/[^/]+/locations/(?P<region>[^/]+)/tensorboards/[^/]+")
@@ -69,6 +70,33 @@ def untried_slice(context: Context) -> Findings:
     if found is not None and not found.tried and not context.local:
         remark = f"; {found.note}" if found.note else ""
         yield warning(f"the trainer was never tried on the slice {found.name}{remark}")
+
+
+@rule("regions")
+def fallbacks_fit(context: Context) -> Findings:
+    """Each of `fallback_slices` (`fallback_locations`) obeys the rules of places as the first does, and is named once.
+
+    They are tried in this order where quota or capacity is refused to the one before, and for nothing else.
+    """
+    listed, place = context.fallback_names
+    if not context.fallbacks:
+        return
+    groups = ("regions", "managed")
+    alone = replace(context, values={**context.values, listed: ()})
+    problems, remarks = judge(alone, groups)
+    first = context.upload_region if context.managed else context.slice and context.slice.name
+    named = {first}
+    for name, there in context.fallbacks:
+        if name in named:
+            yield Problem(where=listed, what=f"{name} is named twice", fix="name each once, the best first")
+            continue
+        named.add(name)
+        found, said = judge(there, groups)
+        for problem in found:
+            if problem not in problems:
+                what = problem.what if problem.where == place else f"{problem.where} {problem.what}"
+                yield Problem(where=listed, what=f"{name}: {what}", fix=problem.fix)
+        yield from (remark for remark in said if remark not in remarks)
 
 
 @rule("regions")

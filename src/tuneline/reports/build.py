@@ -35,7 +35,9 @@ def build(run_folder: str, *, title: str = "", state: str = "", message: str = "
         "request": records.get("plan_tuning", {}).get("inputs", {}),
         "plan": plan,
         "facts": _part(results, "validate_dataset", "facts"),
-        "submission": _part(results, "submit_tuning_job", "submission"),
+        # The wait has one of its own where it went on to a fallback of the request.
+        "submission": _part(results, "wait_for_tuning_job", "submission")
+        or _part(results, "submit_tuning_job", "submission"),
         "result": _part(results, "wait_for_tuning_job", "result"),
         "curves": selected.get("curves") or waited.get("curves") or {},
         "checkpoint": _part(results, "select_checkpoint", "checkpoint"),

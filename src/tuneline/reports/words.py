@@ -73,6 +73,7 @@ def plan_rows(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if plan.get("slice"):
         machine = plan["slice"]["machine_spec"].get("machineType", "")
         yield "slice", f"{plan['slice']['name']} ({machine}), {plan['provisioning']}"
+    yield from _given_up(plan, data["submission"])
     yield (
         "training",
         f"{amount(training['train_steps'])} steps × {amount(training['batch_size'])} examples = "
@@ -85,6 +86,16 @@ def plan_rows(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "encryption", plan.get("encryption_key") or "Google's own keys"
     yield "duration", _range(plan["duration_s"], duration)
     yield "cost", _range(plan["cost_usd"], lambda usd: f"{usd:,.2f} USD")
+
+
+def _given_up(plan: dict[str, Any], submission: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each choice to which capacity was refused, then the one that the job was made for."""
+    first = plan["slice"]["name"] if plan.get("slice") else plan["regions"]["tuning"]
+    places = [first, *(each["name"] for each in plan.get("alternatives") or ())]
+    for place, reason in zip(places, submission.get("refused") or (), strict=False):
+        yield f"{place} given up", reason
+    if submission.get("choice"):
+        yield "tuned instead on", places[int(submission["choice"])]
 
 
 def _range(value: dict[str, Any], shown: Any) -> str:

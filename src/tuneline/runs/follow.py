@@ -117,6 +117,7 @@ class _Live:
         try:
             text = objects.read_bytes(self._metrics)
         except NotFound:
+            self._metrics = ""  # not begun; or capacity was refused, and the job is another by now
             return Training(step=0, total=self._total)
         rows = [orjson.loads(line) for line in text.splitlines() if line.strip()]
         return newest(rows, self._total)
@@ -125,7 +126,8 @@ class _Live:
         submitted = records.read(self._run_folder, "submit_tuning_job")
         if not submitted or submitted.get("state") != "succeeded":
             return False
-        submission = _decoded(submitted["result"].get("submission", submitted["result"]))
+        waited = (records.read(self._run_folder, "wait_for_tuning_job") or {}).get("result") or {}
+        submission = _decoded(waited.get("submission") or submitted["result"].get("submission", submitted["result"]))
         plan = records.read(self._run_folder, "plan_tuning")
         parameters = _decoded(plan["result"].get("plan", plan["result"])) if plan else {}
         self._total = int(parameters.get("training", {}).get("train_steps", 0))

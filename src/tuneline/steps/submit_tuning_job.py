@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tuneline import jobs
-from tuneline.errors import Problem, UsageError
 from tuneline.planning import Plan
+from tuneline.steps.job_requests import requests
 from tuneline.steps.record import recorded
 
 
@@ -19,7 +20,7 @@ class Outputs(NamedTuple):
 
 
 def run(*, plan: str, staged: str, pipeline_root: str, pipeline_job_name: str, compiled_for: str) -> Outputs:
-    """Submits exactly one job for the request (`docs/exactly-once.md`).
+    """Submits exactly one job for the request (`docs/exactly-once.md`), on the first choice that has capacity.
 
     Raises:
         UsageError: the plan's engine cannot be used by this version.
@@ -34,26 +35,23 @@ def run(*, plan: str, staged: str, pipeline_root: str, pipeline_job_name: str, c
     ) as record:
         decided = Plan.from_dict(json.loads(plan))
         engine = jobs.engine(decided.engine)
-        submission = jobs.submit(engine, _request(decided, json.loads(staged), run=pipeline_job_name))
-        how = "adopted" if submission.adopted else "made"
-        print(f"{how} {submission.name}; it writes to {submission.output_uri}", file=sys.stderr)
+        wanted, *fallbacks = requests(decided, json.loads(staged), run=pipeline_job_name)
+        submission = jobs.submit(engine, wanted, fallbacks=fallbacks)
+        for line in told(decided, submission):
+            print(line, file=sys.stderr)
         record.result.update(job=submission.name, submission=submission.to_dict())
         return Outputs(
             job=submission.name,
-            gcp_resources=jobs.gcp_resources(submission.name, decided.regions.tuning),
+            gcp_resources=jobs.gcp_resources(submission.name),
             submission=json.dumps(submission.to_dict()),
         )
 
 
-def _request(plan: Plan, staged: dict, *, run: str) -> jobs.Request:
-    if plan.engine != "custom_training":
-        raise UsageError(
-            [
-                Problem(
-                    where="engine",
-                    what=f"this version cannot make jobs of `{plan.engine}`",
-                    fix="name an open base model in base_model_uri, which `custom_training` tunes",
-                )
-            ]
-        )
-    return jobs.custom_training.request(plan.to_dict(), staged, run=run)
+def told(plan: Plan, submission: jobs.Submission) -> Iterator[str]:
+    """What became of the request, a line each: the choices that were refused, then the job."""
+    places = [plan.slice.name if plan.slice else plan.regions.tuning, *(each.name for each in plan.alternatives)]
+    for place, reason in zip(places, submission.refused, strict=False):
+        yield f"{place} was given up: {reason}"
+    where = f" on {places[submission.choice]}" if plan.alternatives else ""
+    how = "adopted" if submission.adopted else "made"
+    yield f"{how} {submission.name}{where}; it writes to {submission.output_uri}"

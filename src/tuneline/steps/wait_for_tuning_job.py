@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from tuneline import jobs, objects
 from tuneline.checkpoints import read_result
 from tuneline.planning import Plan
+from tuneline.steps.job_requests import requests
 from tuneline.steps.record import recorded
+from tuneline.steps.submit_tuning_job import told
 
 DEADLINE_S = 14 * 24 * 3600.0
 """A week is Vertex AI's default limit of a training job, and a queue for its machines may come before that."""
@@ -21,10 +23,18 @@ class Outputs(NamedTuple):
 
 
 def run(
-    *, plan: str, job: str, submission: str, pipeline_root: str, pipeline_job_name: str, compiled_for: str
+    *,
+    plan: str,
+    job: str,
+    submission: str,
+    pipeline_root: str,
+    pipeline_job_name: str,
+    compiled_for: str,
+    staged: str = "",
 ) -> Outputs:
     """Waits until the job has ended; told to stop, cancels the job where this run made it and the plan says so.
 
+    Where it ended for lack of quota or machines and the plan has a further choice, that is submitted and waited for.
     The output holds URIs and figures, never curves: it stays below 8 KB for any length of training.
 
     Raises:
@@ -44,9 +54,26 @@ def run(
         submitted = jobs.Submission.from_dict(json.loads(submission))
         engine = jobs.engine(decided.engine)
         said = _Said()
-        ended = jobs.wait(
-            engine, job, deadline_s=DEADLINE_S, submission=submitted, on_poll=said.poll, on_note=said.note
-        )
+        while True:
+            ended = jobs.wait(
+                engine,
+                submitted.name,
+                deadline_s=DEADLINE_S,
+                submission=submitted,
+                on_poll=said.poll,
+                on_note=said.note,
+                expected_s=_expected_s(decided, submitted),
+            )
+            if not (ended.capacity_refused and submitted.choice < len(decided.alternatives)):
+                break
+            said.note(f"{ended.name} {ended.words}; the next choice of the request is tried")
+            wanted, *fallbacks = requests(decided, json.loads(staged), run=pipeline_job_name)
+            submitted = jobs.submit(engine, wanted, fallbacks=fallbacks)
+            for line in told(decided, submitted):
+                said.note(line)
+            record.result["submission"] = submitted.to_dict()
+            record.write("running")
+        job = submitted.name
         record.result.update(job=job, state=ended.state.name.lower())
         if said.notes:
             record.result["notes"] = said.notes
@@ -55,8 +82,13 @@ def run(
         record.result["result"] = result
         return Outputs(
             result=json.dumps(result),
-            gcp_resources=jobs.gcp_resources(job, decided.regions.tuning),
+            gcp_resources=jobs.gcp_resources(job),
         )
+
+
+def _expected_s(plan: Plan, submission: jobs.Submission) -> float:
+    """Seconds that the job should run, as the plan has them; 0: not known."""
+    return plan.choices()[submission.choice].duration_s.low or 0.0
 
 
 def _summary(job: str, output_uri: str) -> dict[str, Any]:

@@ -14,6 +14,10 @@ _BY_HTTP = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DE
             503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}  # fmt: skip
 
 
+RUNS = frozenset({"RunCustomJob", "RunTuningJob"})
+"""No methods, but what a job waits for once it is made: its machines. A status refuses them, and so ends the job."""
+
+
 class Dropped(Exception):
     """The connection is to be closed without an answer."""
 
@@ -31,7 +35,8 @@ class Fault:
     """What happens to the next `times` calls of the methods that match."""
 
     method: str
-    """RPC name, `*` allowed: `CreateCustomJob`, `Get*`; for the object store `storage.objects.insert`."""
+    """RPC name, `*` allowed: `CreateCustomJob`, `Get*`; for the object store `storage.objects.insert`; for the machines
+    of a job that was made `RunCustomJob`, `RunTuningJob`: a status ends the job, with it as the job's own error."""
     status: int = 0
     """HTTP status to refuse with; 0: no refusal."""
     times: int = 1

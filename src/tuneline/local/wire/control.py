@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneline.local.definition.strict import parse_body
 from tuneline.local.resources.errors import ApiError, invalid
-from tuneline.local.resources.faults import Fault
+from tuneline.local.resources.faults import RUNS, Fault
 from tuneline.local.wire.exchange import Receive, Scope, Send, read_body, send_error, send_json
 
 FARTHEST_S = 100 * 365 * 86400
@@ -66,7 +66,7 @@ class Control:
         if not isinstance(value, dict):
             raise invalid("fault", 'is an object: {"method": "CreateTuningJob", "status": 503}.')
         fault = Fault.from_json(value)
-        names = sorted({method.name for method in self.service.api.methods.values()})
+        names = sorted({method.name for method in self.service.api.methods.values()} | RUNS)
         if not fault.method.startswith("storage.") and not any(fault.strikes(name) for name in names):
             near = "".join(f" Did you mean {each}?" for each in get_close_matches(fault.method, names, n=1))
             raise invalid("method", f"no method is called {fault.method}.{near}")
