@@ -6,8 +6,8 @@ its own). Prints the tables and verdicts of benchmarks/README.md:
 - **a step**: LoRA of rank 8 on all linear layers of a Llama of 3 million parameters, batches of 8 × 256 tokens of which
   the second half is learned; the two sides take turns, a process each time, and the median of the turns counts. Both
   start from the same folder and the same batch: their first losses are compared, so that the work is known to be one.
-- **a start**: from the command `python -m tuneline.trainer` to its first step, with an empty compilation cache, and with
-  the one that this left.
+- **a start**: from the command `python -m tuneline.trainer` to its first step, with an empty compilation cache, and
+  with the one that this left.
 - **generation**: the trainer's against the naive loop, which runs the whole sequence again for each token.
 """
 
@@ -78,6 +78,7 @@ def our_speed(folder: Path, steps: int) -> None:
 
     from tuneline.trainer.architecture import read_architecture
     from tuneline.trainer.lora import ALPHA, initial_adapter
+    from tuneline.trainer.model import SAVE_LINEAR
     from tuneline.trainer.optimizer import optimizer
     from tuneline.trainer.program import build
     from tuneline.trainer.weights import load_weights
@@ -85,7 +86,7 @@ def our_speed(folder: Path, steps: int) -> None:
     architecture = read_architecture(SHAPE, where="benchmark")
     rule = optimizer(learning_rate=1e-3, steps=1000)
     weights = load_weights(folder, architecture, jnp.float32)
-    program = build(architecture, weights, scale=float(ALPHA), rule=rule)
+    program = build(architecture, weights, scale=float(ALPHA), rule=rule, remat=SAVE_LINEAR)
     adapter = initial_adapter(architecture, RANK, 0)
     state = rule.init(adapter)
     given = json.loads((folder / "batch.json").read_text())

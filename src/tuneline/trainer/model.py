@@ -19,6 +19,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from tuneline.trainer import flash
 from tuneline.trainer.architecture import Architecture, Rope
+from tuneline.trainer.linear import adapted
 from tuneline.trainer.placement import ONE, Placement
 
 Weights = Mapping[str, Any]
@@ -127,10 +128,10 @@ def block(
     """One decoder block; `attend(q, k, v, state)` says what is looked at: training and generation share the rest."""
 
     def linear(h: jax.Array, name: str) -> jax.Array:
-        y = h @ weights[name]
-        if adapter is not None:
-            low = h @ adapter[name]["a"].astype(h.dtype)
-            y = y + (low @ adapter[name]["b"].astype(h.dtype)) * scale
+        if adapter is None:
+            y = h @ weights[name]
+        else:
+            y = adapted(h, weights[name], adapter[name]["a"], adapter[name]["b"], scale)
         y = y + weights[f"{name}_bias"] if f"{name}_bias" in weights else y
         return checkpoint_name(y, LINEAR)
 
