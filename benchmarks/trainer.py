@@ -153,6 +153,9 @@ def start_seconds(folder: Path, cache: Path, output: Path) -> float:
 
 def generation_seconds(prompts: int = 32, prompt_length: int = 32, new: int = 64) -> tuple[float, float]:
     """Seconds for one batch of prompts: the trainer's generation, and the naive loop with the same compiled model."""
+    from tuneline.trainer import devices
+
+    devices.prepare(os.environ)
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -164,7 +167,8 @@ def generation_seconds(prompts: int = 32, prompt_length: int = 32, new: int = 64
     architecture = read_architecture(SHAPE, where="benchmark")
     weights = initial_weights(architecture, 0)
     given = np.random.default_rng(0).integers(3, 1000, (prompts, prompt_length)).astype(np.int32)
-    generator = build_generator(architecture, weights, scale=1.0, ends=[], pad=0)
+    # No token is numbered so: every row is as long as can be.
+    generator = build_generator(architecture, weights, scale=1.0, ends=[architecture.vocabulary], pad=0)
 
     @jax.jit
     def best(tokens: jax.Array, at: jax.Array) -> jax.Array:
