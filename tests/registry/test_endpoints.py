@@ -1,5 +1,7 @@
 """A model is deployed once to an endpoint of its own, however often it is asked for."""
 
+import threading
+
 import pytest
 
 from tests.registry.test_models import request_for
@@ -42,3 +44,16 @@ def test_a_refused_deployment_is_told_and_leaves_no_second_endpoint(vertex_envir
     with pytest.raises(errors.QuotaExceeded):
         registry.deploy(request)
     assert registry.deploy(request).models == (request.model,)
+
+
+def test_racing_deployments_end_with_one(vertex_environment):
+    """Six at once: one endpoint, which serves the model once."""
+    request = deployment("race-endpoint")
+    served: list[registry.Endpoint] = []
+    threads = [threading.Thread(target=lambda: served.append(registry.deploy(request))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(served), len({endpoint.name for endpoint in served})] == [6, 1]
+    assert len(registry.get_endpoint(served[0].name).raw["deployedModels"]) == 1

@@ -11,7 +11,7 @@ A request becomes one job, however often and by how many it is submitted: `docs/
 """
 
 from tuneline.jobs import custom_training, gemini_api, vertex_tuning
-from tuneline.jobs.engines import Claim, Engine, Request, engine
+from tuneline.jobs.engines import Claim, Engine, Maker, Request, engine
 from tuneline.jobs.fingerprint import fingerprint
 from tuneline.jobs.interruption import Stopped, stoppable
 from tuneline.jobs.model import Job, JobState
@@ -26,6 +26,7 @@ __all__ = [
     "Engine",
     "Job",
     "JobState",
+    "Maker",
     "Pace",
     "Request",
     "Settings",

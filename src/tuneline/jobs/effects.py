@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from tuneline import errors
-from tuneline.jobs.engines import Claim, Engine, Request
+from tuneline.jobs.engines import Claim, Maker, Request
 from tuneline.jobs.ledger import Store
 from tuneline.jobs.model import Job
 
@@ -122,7 +122,7 @@ class World:
     """What the effects act on."""
 
     store: Store
-    engine: Engine
+    engine: Maker
     clock: Clock
     request: Request
     fingerprint: str

@@ -67,11 +67,15 @@ class Claim:
         }
 
 
-class Engine(Protocol):
-    """One API on which a job runs."""
+class Maker(Protocol):
+    """One API that makes something of which there shall be one: all that the rules of exactly-once need of it.
+
+    A job; or what is no job but shall not exist twice either: a version of a model, a schedule. Of those `cancel` is to
+    delete, and they are live as long as they are there.
+    """
 
     name: str
-    """`custom_training`, `vertex_tuning` or `gemini_api`."""
+    """Part of the fingerprint, so that no two kinds of things are ever taken for one another."""
 
     def create(self, request: Request, claim: Claim, *, timeout_s: float) -> Job:
         """Sends one create call, once, marked with the claim.
@@ -93,16 +97,24 @@ class Engine(Protocol):
         """
         ...
 
-    def list(self, project: str, location: str) -> Iterator[Job]:
-        """Every job of the project and region, newest first."""
-        ...
-
     def cancel(self, name: str) -> None:
         """Asks for the job's end; asking twice, or too late, is no error."""
         ...
 
     def intact(self, job: Job) -> bool:
         """Whether a succeeded job's result is still there to be used."""
+        ...
+
+    def full_name(self, project: str, location: str, identifier: str) -> str:
+        """The resource name of a bare id; a full name is returned as it is."""
+        ...
+
+
+class Engine(Maker, Protocol):
+    """One API on which a job runs: `custom_training`, `vertex_tuning` or `gemini_api`."""
+
+    def list(self, project: str, location: str) -> Iterator[Job]:
+        """Every job of the project and region, newest first."""
         ...
 
     def result(self, name: str, *, output_uri: str = "") -> dict[str, object]:
@@ -115,10 +127,6 @@ class Engine(Protocol):
 
     def logs(self, name: str, *, output_uri: str = "") -> Iterator[str]:
         """The job's log, line by line, as far as the engine keeps one."""
-        ...
-
-    def full_name(self, project: str, location: str, identifier: str) -> str:
-        """The resource name of a bare id; a full name is returned as it is."""
         ...
 
 

@@ -13,7 +13,7 @@ from tuneline import errors, objects
 from tuneline.errors import Problem, UsageError
 from tuneline.google import settings as google_settings
 from tuneline.jobs import effects, extras, protocol
-from tuneline.jobs.engines import Claim, Engine, Request
+from tuneline.jobs.engines import Claim, Maker, Request
 from tuneline.jobs.fingerprint import of_choices
 from tuneline.jobs.interruption import stoppable
 from tuneline.jobs.ledger import Ledger, Turn, closed_key, judge_key
@@ -86,7 +86,7 @@ def settings_from_environment() -> Settings:
 
 
 def submit(
-    engine: Engine, request: Request, *, fallbacks: Sequence[Request] = (), settings: Settings | None = None
+    engine: Maker, request: Request, *, fallbacks: Sequence[Request] = (), settings: Settings | None = None
 ) -> Submission:
     """Adopts the job of this request or makes it: exactly one, however often and by how many it is asked.
 
@@ -157,7 +157,7 @@ def output_uri(request: Request, fingerprint: str, attempt: int) -> str:
     return objects.join(request.staging, OUTPUTS, f"{fingerprint}-{attempt}") + "/"
 
 
-def terms_of(engine: Engine, request: Request, ledger: Ledger, fingerprint: str, settings: Settings) -> Terms:
+def terms_of(engine: Maker, request: Request, ledger: Ledger, fingerprint: str, settings: Settings) -> Terms:
     """The terms under which this process submits."""
 
     def claim(attempt: int, nonce: str) -> Claim:

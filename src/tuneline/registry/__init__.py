@@ -3,6 +3,7 @@
 from tuneline.registry.endpoints import Deployment, Endpoint, deploy
 from tuneline.registry.endpoints import get as get_endpoint
 from tuneline.registry.models import BASE_MODEL_LABEL, Model, Upload, get, list_tuned, model_id, upload
+from tuneline.registry.versions import upload_version
 
 __all__ = [
     "BASE_MODEL_LABEL",
@@ -16,4 +17,5 @@ __all__ = [
     "list_tuned",
     "model_id",
     "upload",
+    "upload_version",
 ]

@@ -94,7 +94,7 @@ def upload(request: Upload) -> Model:
             "aiplatform",
             f"/v1/{parent}/models:upload",
             location=request.location,
-            body={"model": _resource(request), "modelId": identifier},
+            body={"model": resource_of(request), "modelId": identifier},
         )
         answer = operations.wait(operation, location=request.location, deadline_s=UPLOAD_DEADLINE_S)
     except errors.AlreadyExists:
@@ -102,13 +102,13 @@ def upload(request: Upload) -> Model:
     return get(str(answer.get("model") or name))
 
 
-def get(name: str) -> Model:
+def get(name: str, *, adopted: bool = False) -> Model:
     """The model of a resource name, with or without `@version`.
 
     Raises:
         NotFound: there is none.
     """
-    return _model(rest.call("GET", "aiplatform", f"/v1/{name}"))
+    return _model(rest.call("GET", "aiplatform", f"/v1/{name}"), adopted=adopted)
 
 
 def list_tuned(project: str, location: str, *, base_label: str = "") -> Iterator[Model]:
@@ -130,8 +130,8 @@ def address(name: str) -> str:
     return f"https://{location}-aiplatform.googleapis.com/v1/{name}"
 
 
-def _resource(request: Upload) -> dict[str, Any]:
-    """The Model as `google.cloud.aiplatform.v1.Model` has it."""
+def resource_of(request: Upload) -> dict[str, Any]:
+    """The upload as `google.cloud.aiplatform.v1.Model` has it."""
     resource: dict[str, Any] = {
         "displayName": request.display_name,
         "description": request.description,

@@ -21,6 +21,22 @@ def create(request: RunRequest) -> dict[str, object]:
 
     Raises `UsageError` where the service refuses parameters, and any other `ServiceError` with its own words.
     """
+    path = f"{parent(request.project, request.region)}/pipelineJobs"
+    try:
+        return rest.call(
+            "POST",
+            "aiplatform",
+            path,
+            location=request.region,
+            body=resource_of(request),
+            params={"pipelineJobId": request.job_id},
+        )
+    except AlreadyExists:
+        return get(f"{path.removeprefix('/v1/')}/{request.job_id}")
+
+
+def resource_of(request: RunRequest) -> dict[str, object]:
+    """The request as `google.cloud.aiplatform.v1.PipelineJob` has it."""
     spec = templates.spec(request.template, image=request.image or None)
     body: dict[str, object] = {
         "displayName": request.display_name or request.job_id,
@@ -35,13 +51,7 @@ def create(request: RunRequest) -> dict[str, object]:
     key = request.parameters.get("encryption_spec_key_name")
     if key:
         body["encryptionSpec"] = {"kmsKeyName": key}
-    path = f"{parent(request.project, request.region)}/pipelineJobs"
-    try:
-        return rest.call(
-            "POST", "aiplatform", path, location=request.region, body=body, params={"pipelineJobId": request.job_id}
-        )
-    except AlreadyExists:
-        return get(f"{path.removeprefix('/v1/')}/{request.job_id}")
+    return body
 
 
 def get(name: str) -> dict[str, object]:
