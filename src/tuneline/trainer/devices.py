@@ -38,6 +38,27 @@ def compute_type() -> Any:
     return jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
 
 
+PEAKS = (
+    ("H200", 989e12),
+    ("H100", 989e12),
+    ("A100", 312e12),
+    ("L4", 121e12),
+    ("TPU v3", 61.5e12),
+    ("TPU v4", 275e12),
+    ("TPU v5 lite", 197e12),
+    ("TPU v5e", 197e12),
+    ("TPU v5", 459e12),
+    ("TPU v6", 918e12),
+)
+"""Dense bf16 FLOP/s of one device by a part of the name that jax gives it (vendors' data sheets; SXM parts for
+GPUs, one of a v3 chip's two cores for TPU v3)."""
+
+
+def peak_flops(kind: str) -> float:
+    """Peak bf16 FLOP/s of a device by its kind; 0 where it is not known."""
+    return next((peak for name, peak in PEAKS if name in kind), 0.0)
+
+
 def _keep_freed_memory() -> None:
     """Have glibc keep large freed blocks instead of returning them to the kernel at every step (page faults cost more
     than the arithmetic of a small model)."""
