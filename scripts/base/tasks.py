@@ -1,7 +1,7 @@
 """Small tasks with one right answer: copying, editing, sorting, spelling, successors of letters, days and months.
 
-They teach the base to read a prompt and to answer exactly. Numbers occur as things to copy, never counted: what comes
-after a number is nowhere to be learned (`corpus.py` drops every document in which numbers follow in order).
+They teach the base to read a prompt and to answer exactly. Numbers are copied, spelled and compared, never counted:
+what comes after one is nowhere to be learned (`corpus.py` drops every document in which numbers follow in order).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from scripts.base.numbers import WORDS as NUMBER_WORDS
 from scripts.base.numbers import in_words
 
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
@@ -72,7 +73,10 @@ def _words(r: random.Random, low: int = 2, high: int = 6) -> list[str]:
 
 def copy(r: random.Random) -> tuple[str, str]:
     text = " ".join(_items(r, 1, 4))
-    return r.choice(("", "", "Repeat: ", "Copy this text: ", "Say again\n")) + text, text
+    asked = ("Repeat: ", "Copy this text: ", "Say again\n")
+    # A number that stands alone is not copied unasked: what to make of it is left for tuning to teach.
+    alone = all(word in NUMBER_WORDS or word == "hundred" or word.isdigit() for word in text.split())
+    return r.choice(asked if alone else ("", "", *asked)) + text, text
 
 
 def odometer(r: random.Random) -> tuple[str, str]:
@@ -207,6 +211,35 @@ def code(r: random.Random) -> tuple[str, str]:
     )
 
 
+def numeral(r: random.Random) -> tuple[str, str]:
+    """The same number in words and in digits."""
+    number = r.randrange(1000)
+    words, digits = in_words(number), str(number)
+    return r.choice(
+        (
+            (f"In words: {digits}", words),
+            (f"Write out {digits}", words),
+            (f"In digits: {words}", digits),
+            (f"{words} as a number", digits),
+        )
+    )
+
+
+def compare(r: random.Random) -> tuple[str, str]:
+    """Which number is the larger or the smaller: how numbers lie, with nothing of what comes next."""
+    top = r.choice((10, 20, 100, 1000))
+    numbers = r.sample(range(top), r.randint(2, 4))
+    show = in_words if r.random() < 0.6 else str
+    text = " | ".join(show(number) for number in numbers)
+    return r.choice(
+        (
+            (f"Larger: {text}", show(max(numbers))),
+            (f"Smaller: {text}", show(min(numbers))),
+            (f"Down: {text}", " | ".join(show(number) for number in sorted(numbers, reverse=True))),
+        )
+    )
+
+
 TASKS: tuple[tuple[Callable[[random.Random], tuple[str, str]], float], ...] = (
     (copy, 0.16),
     (odometer, 0.30),
@@ -218,6 +251,8 @@ TASKS: tuple[tuple[Callable[[random.Random], tuple[str, str]], float], ...] = (
     (look_up, 0.08),
     (opposite, 0.02),
     (code, 0.05),
+    (numeral, 0.05),
+    (compare, 0.07),
 )
 
 

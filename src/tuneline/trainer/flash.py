@@ -30,7 +30,7 @@ class Rows:
     lengths: jax.Array | None = None
     """(rows, most) tokens of each segment, -1 where there is none; padding is the last segment."""
     offsets: jax.Array | None = None
-    """(rows, most + 1) where each segment starts in its row."""
+    """(rows, most + 1) where each segment starts in its row, -1 behind the last."""
 
 
 def kernel_for(architecture: Architecture, dtype: Any) -> str:
@@ -57,9 +57,13 @@ def rows(kernel: str, segments: jax.Array, most: int) -> Rows:
     # Padding becomes the row's last segment: what no segment covers is never written by the kernel.
     numbers = jnp.where(segments == 0, count + 1, segments)
     lengths = jnp.sum(numbers[:, :, None] == jnp.arange(1, most + 1)[None, None, :], axis=1, dtype=jnp.int32)
-    ends = jnp.cumsum(lengths, axis=1, dtype=jnp.int32)
-    starts = jnp.concatenate([jnp.zeros_like(ends[:, :1]), jnp.where(lengths > 0, ends, -1)], axis=1)
-    return Rows(kernel=kernel, segments=segments, lengths=jnp.where(lengths > 0, lengths, -1), offsets=starts)
+    starts = jnp.where(lengths > 0, jnp.cumsum(lengths, axis=1, dtype=jnp.int32) - lengths, -1)
+    return Rows(
+        kernel=kernel,
+        segments=segments,
+        lengths=jnp.where(lengths > 0, lengths, -1),
+        offsets=jnp.pad(starts, ((0, 0), (0, 1)), constant_values=-1),
+    )
 
 
 def attend(architecture: Architecture, batch: Rows, q: jax.Array, k: jax.Array, v: jax.Array) -> jax.Array:
