@@ -32,7 +32,8 @@ batch = {
 }
 rule = optax.sgd(1.0)
 out = []
-for placement, remat in ((ONE, ""), (over_all_devices(), SAVE_LINEAR), (over_all_devices(), SAVE_NOTHING)):
+four = over_all_devices(architecture, jnp.float32)
+for placement, remat in ((ONE, ""), (four, SAVE_LINEAR), (four, SAVE_NOTHING)):
     placed = {k: placement.weight(k, v) for k, v in weights.items() if k != "layers"}
     placed["layers"] = {k: placement.weight("layers." + k, v) for k, v in weights["layers"].items()}
     adapter = initial_adapter(architecture, 4, 0)

@@ -14,6 +14,7 @@ from tuneline import objects
 from tuneline.errors import Problem, UsageError
 from tuneline.trainer.architecture import Architecture, read_architecture
 from tuneline.trainer.config import BUILT_IN
+from tuneline.trainer.placement import Placement, over_all_devices
 from tuneline.trainer.predictions import LARGEST_DEFAULT
 from tuneline.trainer.tokenizer import Tokenizer, load_tokenizer
 
@@ -41,6 +42,8 @@ class BaseModel:
     """SHA-256 over the folder's configuration, tokenizer and weights."""
     architecture: Architecture
     weights: Mapping[str, Any]
+    placement: Placement
+    """Where the weights are."""
     tokenizer: Tokenizer
     learning_rate: float
     """Recommended for LoRA on this base."""
@@ -107,6 +110,7 @@ def _load(reference: Reference, folder: Path, dtype: Any) -> BaseModel:
         raise UsageError([problem]) from error
     architecture = read_architecture(config, where=str(folder / "config.json"))
     card_file = folder / "base.json"
+    placement = over_all_devices(architecture, dtype)
     card = json.loads(card_file.read_text(encoding="utf-8")) if card_file.exists() else {}
     return BaseModel(
         reference=reference,
@@ -115,7 +119,8 @@ def _load(reference: Reference, folder: Path, dtype: Any) -> BaseModel:
         or reference.used.rstrip("/").rsplit("/", 1)[-1],
         digest=_digest(folder),
         architecture=architecture,
-        weights=load_weights(folder, architecture, dtype),
+        weights=load_weights(folder, architecture, dtype, place=placement.weight),
+        placement=placement,
         tokenizer=load_tokenizer(folder, config),
         longest_prediction=card.get("recommended", {}).get("max_new_tokens") or LARGEST_DEFAULT,
         learning_rate=card.get("recommended", {}).get("learning_rate") or recommended_rate(architecture.width),

@@ -38,6 +38,13 @@ def compute_type() -> Any:
     return jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
 
 
+def describe() -> str:
+    """The devices in words: how many, of what kind."""
+    import jax
+
+    return f"{jax.device_count()} × {jax.devices()[0].device_kind}"
+
+
 PEAKS = (
     ("H200", 989e12),
     ("H100", 989e12),
@@ -57,6 +64,19 @@ GPUs, one of a v3 chip's two cores for TPU v3)."""
 def peak_flops(kind: str) -> float:
     """Peak bf16 FLOP/s of a device by its kind; 0 where it is not known."""
     return next((peak for name, peak in PEAKS if name in kind), 0.0)
+
+
+def utilisation(tokens_per_second: float, parameters: int) -> float | None:
+    """MFU: tokens/s × 4 × parameters ÷ peak bf16 FLOP/s of all devices, or None where the peak is not known.
+
+    With frozen weights a token costs two FLOPs a parameter forward and two backward; attention, recomputation and
+    adapters are not counted.
+    """
+    import jax
+
+    devices = jax.devices()
+    peak = peak_flops(devices[0].device_kind) * len(devices)
+    return round(tokens_per_second * 4 * parameters / peak, 4) if peak else None
 
 
 def _keep_freed_memory() -> None:

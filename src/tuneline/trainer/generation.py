@@ -17,6 +17,7 @@ import numpy as np
 
 from tuneline.trainer.architecture import Architecture
 from tuneline.trainer.model import NEVER, Weights, attention, block, embed, final_norm, logits, rotations, windows
+from tuneline.trainer.placement import ONE, Placement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,13 @@ class Generator:
 
 
 def build_generator(
-    architecture: Architecture, weights: Weights, *, scale: float, ends: Sequence[int], pad: int
+    architecture: Architecture,
+    weights: Weights,
+    *,
+    scale: float,
+    ends: Sequence[int],
+    pad: int,
+    placement: Placement = ONE,
 ) -> Generator:
     """The generator of one base; `ends` are the tokens after which a row is over."""
     stops = jnp.asarray(sorted(ends), jnp.int32)
@@ -191,7 +198,7 @@ def build_generator(
         written = jnp.full((batch, room), stops[0], jnp.int32)
         count = jnp.int32(0)
         _, _, _, written, ended = jax.lax.while_loop(going, one, (count, scores, cache, written, ended))
-        return written, ended
+        return placement.gathered((written, ended))
 
     return Generator(architecture=architecture, run=partial(run, weights), ends=tuple(ends), pad=pad)
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from tuneline.trainer.examples import EncodedExample
 
+MOST_SEGMENTS = 32
+"""Examples in a row at most: what attention kernels set memory aside for."""
 FIELDS = ("tokens", "positions", "segments", "targets", "counted")
 Batch = dict[str, np.ndarray]
 
@@ -33,12 +35,13 @@ class Packed:
 
 
 def first_fit(lengths: Sequence[int], length: int) -> list[list[int]]:
-    """Places of the given lengths, distributed over rows: each goes into the first row with room."""
+    """Places of the given lengths, distributed over rows: each goes into the first row with room, MOST_SEGMENTS at
+    most into one."""
     rows: list[list[int]] = []
     room: list[int] = []
     for place, size in enumerate(lengths):
         for row, left in enumerate(room):
-            if size <= left:
+            if size <= left and len(rows[row]) < MOST_SEGMENTS:
                 rows[row].append(place)
                 room[row] -= size
                 break
@@ -79,7 +82,15 @@ def fill(examples: Sequence[EncodedExample], rows: list[list[int]], shape: RowSh
     return Packed(batch=batch, spans=tuple(spans))
 
 
-def choose_shape(groups: Sequence[Sequence[int]], *, longest: int, largest: int, attention_cost: float) -> RowShape:
+def choose_shape(
+    groups: Sequence[Sequence[int]],
+    *,
+    longest: int,
+    largest: int,
+    attention_cost: float,
+    devices: int = 1,
+    unit: int = 0,
+) -> RowShape:
     """The cheapest shape for groups of examples (a step's each), given by their lengths.
 
     Args:
@@ -87,16 +98,19 @@ def choose_shape(groups: Sequence[Sequence[int]], *, longest: int, largest: int,
         longest: the longest example there is; no row is shorter.
         largest: most tokens in a batch, for memory (a single row may exceed it).
         attention_cost: cost of looking back one token, as a share of the cost of everything else in a token.
+        devices: how many share the rows evenly.
+        unit: what the length is a multiple of; 0: 16, or 64 where examples are long.
 
     The cost of a batch is its tokens, times one plus the attention; plus 100 tokens for starting it.
     """
-    unit = 16 if longest <= 256 else 64
+    unit = unit or (16 if longest <= 256 else 64)
     shortest = -(-longest // unit) * unit
     best: tuple[float, int, int] | None = None
     for length in sorted({shortest * times for times in (1, 2, 3, 4, 6, 8)}):
         counts = [len(first_fit(group, length)) for group in groups]
-        for rows in sorted({1, 2, 3, 4, 6, 8, 12, 16, 24, 32} | {max(counts)}):
-            if rows * length > largest and rows > 1:
+        each = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32} | {-(-max(counts) // devices)}
+        for rows in sorted(devices * count for count in each):
+            if rows * length > largest and rows > devices:
                 continue
             batches = sum(-(-count // rows) for count in counts)
             cost = batches * (rows * length * (1 + attention_cost * length) + 100)

@@ -15,6 +15,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from tuneline.trainer import flash
+from tuneline.trainer.architecture import Architecture
+from tuneline.trainer.packing import MOST_SEGMENTS
 
 AXIS = "devices"
 
@@ -98,7 +100,11 @@ class Placement:
 ONE = Placement()
 
 
-def over_all_devices() -> Placement:
-    """All devices of the slice in one row; one device needs no mesh."""
+def over_all_devices(architecture: Architecture, dtype: Any) -> Placement:
+    """All devices of the slice in one row, with the attention kernel they have for a model; one needs no mesh."""
     devices = jax.devices()
-    return ONE if len(devices) == 1 else Placement(mesh=Mesh(np.asarray(devices), (AXIS,)))
+    return Placement(
+        mesh=None if len(devices) == 1 else Mesh(np.asarray(devices), (AXIS,)),
+        kernel=flash.kernel_for(architecture, dtype),
+        segments=MOST_SEGMENTS + 1,
+    )

@@ -57,10 +57,12 @@ def predict(
     sampling = Sampling(temperature=config.temperature, top_p=config.top_p, top_k=config.top_k, seed=config.seed)
     ends = sorted(tokenizer.ends)
     predictor = Predictor(
-        generator=build_generator(architecture, base.weights, scale=float(ALPHA), ends=ends, pad=tokenizer.pad),
-        program=build(architecture, base.weights, scale=float(ALPHA), rule=optax.identity()),
+        generator=build_generator(
+            architecture, base.weights, scale=float(ALPHA), ends=ends, pad=tokenizer.pad, placement=base.placement
+        ),
+        program=build(architecture, base.weights, scale=float(ALPHA), rule=optax.identity(), placement=base.placement),
         tokenizer=tokenizer,
-        shape=evaluation_shape(architecture, parts(dataset.examples, config.batch_size)),
+        shape=evaluation_shape(base, parts(dataset.examples, config.batch_size)),
         max_new_tokens=config.max_new_tokens or default_length(dataset.examples, most=base.longest_prediction),
         sampling=sampling,
         batch_size=config.batch_size,
@@ -70,7 +72,8 @@ def predict(
 
         def adapter(uri: str = model.adapter) -> Any:
             # The base is predicted under an adapter that changes nothing, so that no program of its own is compiled.
-            return _adapter(uri, architecture) if uri else initial_adapter(architecture, SMALLEST_RANK, 0)
+            read = _adapter(uri, architecture) if uri else initial_adapter(architecture, SMALLEST_RANK, 0)
+            return base.placement.whole(read)
 
         uri = write_predictions(
             predictor, adapter, dataset.examples, output=output, name=model.name, told_to_stop=told_to_stop

@@ -140,12 +140,14 @@ def with_references(run: Run, adapter: Adapter, evaluation_shape: RowShape | Non
 
     @jax.jit
     def of(adapter: Adapter, weights: Weights, batch: Any) -> jax.Array:
-        return margins(base.architecture, weights, adapter, scale, batch)
+        found = margins(base.architecture, weights, adapter, scale, batch, placement=base.placement)
+        return base.placement.gathered(found)
 
     def referred(dataset: EncodedDataset, shape: RowShape) -> EncodedDataset:
         found: dict[int, float] = {}
         for packed, places in pack_pairs(dataset.examples, shape):
-            values = np.asarray(of(adapter, base.weights, packed.batch))[packed.batch[PAIRS] > 0]
+            rows = base.placement.rows(packed.batch)
+            values = np.asarray(of(adapter, base.weights, rows))[packed.batch[PAIRS] > 0]
             found.update(zip(places, values.tolist(), strict=True))
         pairs = tuple(dataclasses.replace(pair, reference=found[place]) for place, pair in enumerate(dataset.examples))
         return dataclasses.replace(dataset, examples=pairs)

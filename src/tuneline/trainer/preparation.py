@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from tuneline.datasets import read_examples, read_preferences
-from tuneline.trainer import base_model
+from tuneline.trainer import base_model, flash
 from tuneline.trainer.architecture import Architecture
 from tuneline.trainer.base_model import BaseModel
 from tuneline.trainer.config import CUT, PREFERENCE, Config, PredictionConfig
@@ -90,8 +90,7 @@ def prepare(config: Config, *, stand_in: str) -> Run:
         train_shape=choose_shape(
             groups,
             longest=int(train.lengths.max()),
-            largest=_largest(training=True),
-            attention_cost=attention_cost(base.architecture),
+            **_room(base, training=True),
         ),
     )
 
@@ -121,15 +120,10 @@ def _cuts(config: Config | PredictionConfig) -> bool:
     return isinstance(config, Config) and config.long_prompts == CUT
 
 
-def evaluation_shape(architecture: Architecture, parts: Sequence[Sequence[Any]]) -> RowShape:
+def evaluation_shape(base: BaseModel, parts: Sequence[Sequence[Any]]) -> RowShape:
     """The shape in which a set is scored, part by part."""
     groups = [[len(example.tokens) for example in part] for part in parts]
-    return choose_shape(
-        groups,
-        longest=max(map(max, groups)),
-        largest=_largest(training=False),
-        attention_cost=attention_cost(architecture),
-    )
+    return choose_shape(groups, longest=max(map(max, groups)), **_room(base, training=False))
 
 
 def attention_cost(architecture: Architecture) -> float:
@@ -139,6 +133,13 @@ def attention_cost(architecture: Architecture) -> float:
     return looking / (2 * (architecture.parameters + architecture.vocabulary * architecture.width * architecture.tied))
 
 
-def _largest(*, training: bool) -> int:
-    tokens = 4096 if jax.default_backend() == "cpu" else 16384
-    return tokens if training else 2 * tokens
+def _room(base: BaseModel, *, training: bool) -> dict[str, Any]:
+    """What `choose_shape` has to know of the devices."""
+    devices = base.placement.devices
+    tokens = devices * (4096 if jax.default_backend() == "cpu" else 16384)
+    return {
+        "largest": tokens if training else 2 * tokens,
+        "attention_cost": attention_cost(base.architecture),
+        "devices": devices,
+        "unit": flash.TPU_BLOCK if base.placement.kernel == flash.TPU else 0,
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 from tuneline import objects
 from tuneline.errors import Problem, UsageError
-from tuneline.trainer import checkpoints, claim, devices
+from tuneline.trainer import checkpoints, claim, cluster, devices
 from tuneline.trainer.config import PREFERENCE, Config, PredictionConfig, read_config
 from tuneline.trainer.metrics import Metrics, read_rows
 from tuneline.trainer.output import begin, locked, say
@@ -26,12 +26,15 @@ def run(
     """
     started = time.monotonic()
     config = read_config(objects.read_json(config_uri), where=config_uri)
+    place = cluster.read_cluster(environment)
     mine, why = claim.holds_claim(environment)
     if not mine:
         say(why)
         return None
-    with locked(output):
-        devices.prepare(environment)
+    devices.prepare(environment)
+    cluster.join(place)
+    told_to_stop = cluster.agreed(place, told_to_stop)
+    with cluster.own_output(place, output) as output, locked(output):
         # Both import jax, which is configured by now.
         if isinstance(config, PredictionConfig):
             from tuneline.trainer.prediction_run import predict
@@ -43,7 +46,7 @@ def run(
 def _train(
     config: Config, output: str, environment: Mapping[str, str], told_to_stop: Callable[[], bool], started: float
 ) -> dict[str, Any]:
-    from tuneline.trainer import preference
+    from tuneline.trainer import preference, recompute
     from tuneline.trainer.lora import ALPHA
     from tuneline.trainer.optimizer import from_arrays, optimizer
     from tuneline.trainer.preparation import evaluation_shape, prepare
@@ -58,10 +61,19 @@ def _train(
 
     rate = run.config.learning_rate * run.config.learning_rate_multiplier
     rule = optimizer(learning_rate=rate, steps=run.config.train_steps)
-    make = partial(build, run.base.architecture, run.base.weights, scale=float(ALPHA), rule=rule)
+    base, placement = run.base, run.base.placement
+    make = partial(
+        build,
+        base.architecture,
+        base.weights,
+        scale=float(ALPHA),
+        rule=rule,
+        remat=recompute.choose(base.architecture, run.train_shape, placement),
+        placement=placement,
+    )
     program = make()
-    adapter = _first_adapter(run)
-    progress = Progress(step=0, adapter=adapter, state=rule.init(adapter), evaluations=())
+    adapter = placement.whole(_first_adapter(run))
+    progress = Progress(step=0, adapter=adapter, state=placement.whole(rule.init(adapter)), evaluations=())
     newest = checkpoints.newest_with_state(output)
     if newest is not None:
         from safetensors.numpy import load
@@ -70,12 +82,12 @@ def _train(
         trees = from_arrays(stored, {"adapter": adapter, "state": progress.state})
         progress = Progress(
             step=newest.step,
-            adapter=trees["adapter"],
-            state=trees["state"],
+            adapter=placement.whole(trees["adapter"]),
+            state=placement.whole(trees["state"]),
             evaluations=tuple(newest.record["evaluations"]),
         )
         say(f"resuming after step {newest.step}")
-    shape = evaluation_shape(run.base.architecture, [run.evaluation.examples]) if run.evaluation else None
+    shape = evaluation_shape(base, [run.evaluation.examples]) if run.evaluation else None
     metrics = Metrics(output, kept=read_rows(output, until=newest.step) if newest else [])
     if newest is not None and _ended_before(newest, run.config):
         steps, reason, speed = newest.step, _reason(newest, run.config), 0.0
@@ -87,6 +99,9 @@ def _train(
         loop = kind(learned, learner, metrics, output, evaluation_shape=shape, told_to_stop=told_to_stop)
         trained = loop.train(progress)
         steps, reason, speed = trained.steps, trained.stop_reason, trained.tokens_per_second
+        share = devices.utilisation(speed, base.architecture.parameters)
+        if share is not None:
+            say(f"{speed:.0f} tokens/s, MFU {share:.1%} (tokens/s × 4 × parameters ÷ peak bf16 FLOP/s of all devices)")
     predictions = _predict(run, program, output, told_to_stop)
     made = [c for c in checkpoints.complete(output) if not c.record["stopped"]]
     base_evaluation = next((e for e in made[-1].record["evaluations"] if e["step"] == 0), None)
@@ -108,7 +123,7 @@ def _train(
             "evaluation": {k: v for k, v in base_evaluation.items() if k != "step"} if base_evaluation else None,
             "predictions": predictions.get(0, ""),
         },
-        "base_model": run.base.to_dict(),
+        "base_model": base.to_dict(),
         "dataset": {
             "examples": len(run.train.examples),
             "tokens": run.train.tokens,
@@ -117,6 +132,7 @@ def _train(
             "cut": run.train.cut,
         },
         "tokens_per_second": round(speed, 1),
+        "mfu": devices.utilisation(speed, base.architecture.parameters),
         "seconds": round(time.monotonic() - started, 2),
         "seed": run.config.seed,
     }
@@ -157,19 +173,24 @@ def _predict(run: Any, program: Any, output: str, told_to_stop: Callable[[], boo
     tokenizer, architecture = base.tokenizer, base.architecture
     predictor = Predictor(
         generator=build_generator(
-            architecture, base.weights, scale=float(ALPHA), ends=sorted(tokenizer.ends), pad=tokenizer.pad
+            architecture,
+            base.weights,
+            scale=float(ALPHA),
+            ends=sorted(tokenizer.ends),
+            pad=tokenizer.pad,
+            placement=base.placement,
         ),
         program=program,
         tokenizer=tokenizer,
-        shape=evaluation_shape(architecture, parts(examples)),
+        shape=evaluation_shape(base, parts(examples)),
         max_new_tokens=run.config.max_new_tokens,
     )
 
     def untrained() -> Any:
-        return initial_adapter(architecture, run.config.adapter_size, run.config.seed)
+        return base.placement.whole(initial_adapter(architecture, run.config.adapter_size, run.config.seed))
 
     def trained(uri: str) -> Any:
-        return read_adapter(checkpoints.read_adapter_files(uri), architecture, where=uri)[0]
+        return base.placement.whole(read_adapter(checkpoints.read_adapter_files(uri), architecture, where=uri)[0])
 
     def write(name: str, adapter: Callable[[], Any]) -> str:
         return write_predictions(predictor, adapter, examples, output=output, name=name, told_to_stop=told_to_stop)
@@ -202,6 +223,7 @@ def _announce(run: Any) -> None:
         + (f", standing in for {base.reference.requested}" if base.reference.stand_in else "")
         + f"; {len(train.examples)} examples, {train.tokens} tokens"
     )
+    say(f"on {devices.describe()}, attention: {base.placement.kernel or 'plain'}")
     for name, part in (("training", run.train), ("evaluation", run.evaluation), ("prediction", run.prediction)):
         if part is not None and (part.truncated or part.skipped):
             say(

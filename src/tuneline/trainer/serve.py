@@ -36,7 +36,12 @@ class Model:
             self.adapter, scale = read_adapter(read_adapter_files(adapter), self.base.architecture, where=adapter)
         tokenizer = self.base.tokenizer
         self._generator = build_generator(
-            self.base.architecture, self.base.weights, scale=scale, ends=sorted(tokenizer.ends), pad=tokenizer.pad
+            self.base.architecture,
+            self.base.weights,
+            scale=scale,
+            ends=sorted(tokenizer.ends),
+            pad=tokenizer.pad,
+            placement=self.base.placement,
         )
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
