@@ -34,7 +34,7 @@ ROWS = 4
 """Rows of a step, each as long as the context; half of them tasks, half of the library."""
 PEAK_RATE, WEIGHT_DECAY = 0.003, 0.3
 """The decay keeps the weights small, so that a short LoRA run can still move the model: with 0.01 instead the same base
-learns the next number to 89 % of held-out examples, with 0.3 to 94 %."""
+learned the next number to 89 % of held-out examples, with 0.3 to 94 %."""
 SPECIAL = ("<|pad|>", "<|begin|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 PAD, BEGIN, END, _, USER, ASSISTANT = range(len(SPECIAL))
 CHAT_TEMPLATE = (
