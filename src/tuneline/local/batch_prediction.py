@@ -19,7 +19,7 @@ from tuneline import objects
 from tuneline.errors import NotFound, ServiceError, TunelineError
 from tuneline.local import prompts
 from tuneline.local.definition import load
-from tuneline.local.pipelines.job_file import write_json
+from tuneline.local.folder import write_json
 from tuneline.local.resources.errors import ApiError
 from tuneline.local.serving import Answer, Source
 

@@ -22,12 +22,14 @@ PACKAGES = {
     "google.cloud.location": "Locations (every API)",
 }
 KINDS_WITH_MEANING = {
-    "CustomJob": "a process of the trainer on this machine; only images named `tuneline-trainer…` are run",
+    "CustomJob": "a process of the trainer for images named `tuneline-trainer…`; any other image in a container "
+    "(docker or podman, on Linux), or refused where there is no engine; one machine",
     "BatchPredictionJob": "a process of the trainer answers each line of JSON Lines in `gs://`; a publisher's model is "
     "stood in for by `builtin:tiny`, and each response's `modelVersion` says so; no BigQuery",
     "TuningJob": "supervised tuning by the trainer; `builtin:tiny` stands in for the base model, and the job says so",
     "TunedModel": "tuned by the trainer; `builtin:tiny` stands in for the base model",
-    "PipelineJob": "run by the project's own PipelineSpec runner, a process a task",
+    "PipelineJob": "run by the project's own PipelineSpec runner, a process a task; a container component, or a Python "
+    "component on an image of its own, in a container, or refused where there is no engine",
     "Schedule": "cron by the service's clock, each time once",
     "Model": "versions and aliases",
     "Endpoint": "deployments and traffic; no machine is started before the first prompt",
@@ -47,6 +49,8 @@ edit. Nothing here was compared with the real service: see `unverified.md`.
 {kinds}
 - `publishers/google/models/…:generateContent` and the Gemini API's own models: answered by `builtin:tiny`;
   `modelVersion` says so.
+- In a container `/gcs/BUCKET/…` is no mount: the task's inputs, and what its command line names there, are copied in
+  before it starts, and what is new or changed is stored when it has ended. It shares this machine's network.
 - Machines, accelerators, networks, service accounts and keys of a request are checked for form, kept, and not used.
 - Any token is accepted, and every project exists, with a number that stays the same.
 - `https://*-kfp.pkg.dev/ml-pipeline/large-language-model-pipelines/…`: this project's own compiled templates; other

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneline._version import __version__
-from tuneline.local import behaviours, redirect, templates
+from tuneline.local import behaviours, containers, redirect, templates
 from tuneline.local.clock import Clock
 from tuneline.local.definition import load
 from tuneline.local.folder import Folder
@@ -96,6 +96,7 @@ class LocalService:
         self.port = await self._listen()
         self.store.set_fact("service/port", str(self.port))
         self.url = f"http://127.0.0.1:{self.port}"
+        containers.sweep(self.data)
         for behaviour in BEHAVIOURS.values():
             behaviour.recover(self)
         self.folder.announce(

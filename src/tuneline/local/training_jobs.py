@@ -67,6 +67,10 @@ class TrainingJobs(PassiveBehaviour):
         """How long the job may run."""
         return LONGEST_S
 
+    def resumes(self, job: Any) -> bool:
+        """Whether the process is the trainer, whose exit codes ask to be started again or tell what was wrong."""
+        return True
+
     def succeeded(self, service: Any, job: Any, folder: Path) -> None:
         """Fill in what the job has made; raise ApiError where that shows a failure."""
 
@@ -132,7 +136,7 @@ class TrainingJobs(PassiveBehaviour):
     def recover(self, service: Any) -> None:
         """Take up every job that had not ended when the last service did."""
         self._running.clear()
-        service.at_stop(lambda: self._stop_all(service))
+        service.at_stop(self._stop_all)
         for job in service.store.list(self.kind):
             if self.is_live(job):
                 self._start(service, job.name)
@@ -167,7 +171,7 @@ class TrainingJobs(PassiveBehaviour):
 
     async def _run(self, service: Any, name: str) -> None:
         folder = self.folder_of(service, name)
-        outcome = self._left_behind(service, folder, name)
+        outcome = self._left_behind(folder)
         for _ in range(MOST_RESUMES):
             job = service.store.find(name)
             if job is None or not self.is_live(job):
@@ -184,7 +188,7 @@ class TrainingJobs(PassiveBehaviour):
             job = service.store.find(name)
             if job is None or not self.is_live(job) or outcome is None:
                 return
-            if outcome.code != RESUME or self.is_cancelling(job):
+            if outcome.code != RESUME or not self.resumes(job) or self.is_cancelling(job):
                 self._conclude(service, job, outcome, folder)
                 return
             outcome = None
@@ -211,13 +215,11 @@ class TrainingJobs(PassiveBehaviour):
             self._running.pop(job.name, None)
             process.close()
 
-    def _left_behind(self, service: Any, folder: Path, name: str) -> Exit | None:
-        """How a process ended that nobody was there to hear of; None if it was cut short and must run again."""
+    def _left_behind(self, folder: Path) -> Exit | None:
+        """How a process ended well that nobody was there to hear of; None if it must run again: what failed then may
+        have failed because the service was going."""
         found = exit_of(folder)
-        if found is None or found.code == RESUME:
-            return None
-        cut_short = found.orphaned or service.store.private(name).get("interrupted", False)
-        return None if cut_short and not found.ok else found
+        return found if found is not None and found.ok else None
 
     def _conclude(self, service: Any, job: Any, outcome: Exit, folder: Path) -> None:
         """Write down the job's end from its process's."""
@@ -231,12 +233,11 @@ class TrainingJobs(PassiveBehaviour):
             tail = log_tail(folder)
             last = tail.rstrip().rpartition("\n")[2] or "It wrote no log."
             message = f"{last}\nThe replica workerpool0-0 ended with {outcome}. The end of its log:\n{tail}"
-            self.mark_ended(service, job, "FAILED", _SIGNS.get(outcome.code or -1, "INTERNAL"), message)
+            sign = _SIGNS.get(outcome.code or -1, "INTERNAL") if self.resumes(job) else "INTERNAL"
+            self.mark_ended(service, job, "FAILED", sign, message)
 
-    def _stop_all(self, service: Any) -> None:
-        """The service ends: ask every trainer for a checkpoint, and remember that its end is not the job's."""
-        for name in self._running:
-            service.store.remember(name, {"interrupted": True})
+    def _stop_all(self) -> None:
+        """The service ends: ask every trainer for a checkpoint. Its end is not the job's."""
         deadline = time.monotonic() + STOP_GRACE_S
         waiting = list(self._running.values())
         while waiting and time.monotonic() < deadline:

@@ -143,14 +143,13 @@ def test_a_job_has_the_time_it_was_given(fresh_vertex):
 @pytest.mark.parametrize(
     ("container", "status", "says"),
     [
-        ({"imageUri": "gcr.io/p/train:1"}, "UNIMPLEMENTED", "gcr.io/p/train:1"),
-        ({"imageUri": "r/not-tuneline-trainer"}, "UNIMPLEMENTED", "not-tuneline-trainer"),
+        ({"command": ["python"]}, "INVALID_ARGUMENT", "imageUri"),
         ({"imageUri": "r/tuneline-trainer", "command": ["sh", "-c", "x"]}, "INVALID_ARGUMENT", "tuneline.trainer"),
         ({"imageUri": "r/tuneline-trainer", "command": ["python", "-m", "http.server"]}, "INVALID_ARGUMENT", "trainer"),
     ],
 )
 def test_no_other_program_is_run(local_vertex, container, status, says):
-    """Neither another's image as our trainer, nor another program in our image."""
+    """In our image the trainer alone; in which image another one is to run must be said."""
     body = {"displayName": "x", "jobSpec": {"workerPoolSpecs": [{"containerSpec": container}]}}
     before = local_vertex.request("GET", f"/v1/{WHERE}/customJobs")
     with pytest.raises(urllib.error.HTTPError) as refused:

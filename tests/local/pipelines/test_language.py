@@ -159,7 +159,6 @@ OURS = {"container": {"image": "x/tuneline-python:1", "command": ["true"]}}
         ({"schemaVersion": "1.0"}, "compile it with kfp>=2"),
         ({"schemaVersion": "2.1.0"}, "has no root"),
         (spec({"resolver": {}}), "its executor is a resolver"),
-        (spec({"container": {"image": "alpine"}}), r"a container component \(alpine\) needs a container engine"),
         (spec(OURS, triggerPolicy={"condition": "size(1) > 2"}), "uses size"),
         (spec(OURS, dependentTasks=["b"]), "task a depends on b, which is not in root"),
         (spec(OURS, dependentTasks=["a"]), "wait for each other"),
@@ -215,8 +214,11 @@ def test_a_lightweight_component_is_taken_apart() -> None:
         "kfp==2.17.0",
         'typing-extensions>=3.7.4,<5; python_version<"3.9"',
     ]
-    assert python_tasks.refusal(container) == ""
-    assert "needs a container engine" in python_tasks.refusal({**container, "image": "gcr.io/p/special:1"})
+    assert python_tasks.needs_container(container) == ""
+    own = {**container, "image": "gcr.io/p/special:1"}
+    assert python_tasks.needs_container(own) == "a Python component on an image of its own (gcr.io/p/special:1)"
+    assert python_tasks.needs_container({"image": "alpine"}) == "a container component (alpine)"
+    assert python_tasks.needs_container(OURS["container"]) == ""
 
 
 @pytest.mark.parametrize(

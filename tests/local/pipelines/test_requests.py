@@ -54,14 +54,6 @@ def test_a_folder_in_cloud_storage_is_required(shared: Service, compile_pipeline
         assert "gcsOutputDirectory" in message
 
 
-def test_what_cannot_be_run_is_refused_by_name(shared: Service, compile_pipeline: Compile) -> None:
-    """A container needs an engine: the component and its image are named, and no job is made."""
-    before = jobs(shared)
-    message = refused(shared.create(compile_pipeline(corpus.container), {"text": "x"}))
-    assert "comp-shell: a container component (somewhere/alpine:3) needs a container engine" in message
-    assert jobs(shared) == before
-
-
 def test_an_id_is_taken_once(shared: Service, compile_pipeline: Compile) -> None:
     """The id is the lock: a second create is a 409."""
     spec = compile_pipeline(corpus.handled_well)

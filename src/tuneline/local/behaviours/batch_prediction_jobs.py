@@ -14,7 +14,7 @@ from typing import Any
 from tuneline.local import batch_prediction
 from tuneline.local.behaviours.generation import of_version, source_of
 from tuneline.local.behaviours.models import resolve
-from tuneline.local.pipelines.job_file import write_json
+from tuneline.local.folder import write_json
 from tuneline.local.resources.behaviour import ApiError, behaviour, invalid
 from tuneline.local.resources.names import location_of
 from tuneline.local.serving import Source

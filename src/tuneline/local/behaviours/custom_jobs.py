@@ -1,6 +1,7 @@
-"""CustomJob: a real process of the trainer on this machine, in place of the machines that the job asks for.
+"""CustomJob: a real process on this machine, in place of the machines that the job asks for.
 
-Only our trainer's image is run: the program in any other image is not on this machine, so such a job is refused.
+A job of our trainer's image is a process of the trainer. Any other image runs in a container of its own where an engine
+is present, and is refused where there is none; it is never run as our trainer.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tuneline.local import containers
+from tuneline.local.pipelines.python_tasks import image_name
 from tuneline.local.resources.behaviour import ApiError, behaviour, invalid
 from tuneline.local.resources.names import id_of, part
 from tuneline.local.training_jobs import LONGEST_S, TrainingJobs
@@ -19,7 +22,7 @@ MODULE = ["-m", "tuneline.trainer"]
 
 @behaviour
 class CustomJobs(TrainingJobs):
-    """Runs custom jobs of the trainer."""
+    """Runs custom jobs of the trainer, and those of other images in containers."""
 
     kind = "CustomJob"
     folder = "jobs"
@@ -29,12 +32,34 @@ class CustomJobs(TrainingJobs):
         """Refuse what cannot be run here, before anything is stored."""
         if not resource.job_spec.worker_pool_specs:
             raise invalid("customJob.jobSpec.workerPoolSpecs", "At least one worker pool is needed.")
-        command(resource)
+        if is_trainers(resource):
+            trainer_command(resource)
+        else:
+            _check_for_container(resource)
         resource.state = "JOB_STATE_PENDING"
 
     def command(self, service: Any, job: Any) -> list[str]:
-        """The container's command, with this machine's interpreter."""
-        return command(job)
+        """The trainer's command with this machine's interpreter, or the process that stands for the container."""
+        if is_trainers(job):
+            return trainer_command(job)
+        folder = self.folder_of(service, job.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        environment = self.environment(service, job)
+        spec = job.job_spec.worker_pool_specs[0].container_spec
+        return containers.command(
+            folder,
+            containers.for_use(service.data),
+            data=service.data,
+            image=spec.image_uri,
+            entrypoint=list(spec.command),
+            arguments=list(spec.args),
+            environment=containers.environment(environment),
+            certificate=environment["SSL_CERT_FILE"],
+        )
+
+    def resumes(self, job: Any) -> bool:
+        """Only the trainer asks to be started again."""
+        return is_trainers(job)
 
     def timeout_s(self, job: Any) -> float:
         """`scheduling.timeout`."""
@@ -60,30 +85,48 @@ class CustomJobs(TrainingJobs):
     def stand_in(self, job: Any) -> str:
         """Which machines the job asked for and what it runs on, in words."""
         machine = job.job_spec.worker_pool_specs[0].machine_spec.machine_type or "the machine asked for"
+        if not is_trainers(job):
+            return f"a container on this machine stands in for {machine}"
         return (
             f"a process on this machine stands in for {machine}; builtin:tiny stands in for a base model that the "
             "local object store does not hold (the job's result.json names it)"
         )
 
 
-def command(job: Any) -> list[str]:
-    """The process that stands in for the job's container; raises ApiError where the container is not our trainer's."""
-    pool = job.job_spec.worker_pool_specs[0]
-    if pool.WhichOneof("task") != "container_spec":
+def is_trainers(job: Any) -> bool:
+    """Whether the job's image is our trainer's."""
+    image = job.job_spec.worker_pool_specs[0].container_spec.image_uri
+    return str(image_name(image)).startswith(TRAINER_IMAGE)
+
+
+def _check_for_container(job: Any) -> None:
+    """Refuse what no container here can do, and everything where there is no engine."""
+    pools = job.job_spec.worker_pool_specs
+    if pools[0].WhichOneof("task") != "container_spec":
         raise ApiError(
-            "UNIMPLEMENTED", "The local Vertex AI runs custom jobs with a containerSpec of tuneline's trainer only."
+            "UNIMPLEMENTED", "customJob.jobSpec.workerPoolSpecs[0]: only a containerSpec is run by the local Vertex AI."
         )
-    image = pool.container_spec.image_uri
-    basename = image.rpartition("/")[2].partition("@")[0].partition(":")[0]
-    line = [*pool.container_spec.command, *pool.container_spec.args]
-    if not basename.startswith(TRAINER_IMAGE):
+    image = pools[0].container_spec.image_uri
+    if not image:
+        raise invalid("customJob.jobSpec.workerPoolSpecs[0].containerSpec.imageUri", "Required field is not set.")
+    if len(pools) > 1 or pools[0].replica_count > 1:
+        raise ApiError("UNIMPLEMENTED", f"The image '{image}' on several machines: the local Vertex AI is one machine.")
+    try:
+        containers.find()
+    except ApiError as error:
         raise ApiError(
             "UNIMPLEMENTED",
-            f"The local Vertex AI does not run the image '{image}': its program is not on this machine, and no other "
-            f"is run in its place. What it runs is the trainer, in an image named {TRAINER_IMAGE}….",
+            f"The image '{image}' needs a container engine: {error.message}. Without one, only the trainer is run, in "
+            f"an image named {TRAINER_IMAGE}….",
             reason="IMAGE_NOT_RUN_LOCALLY",
             metadata={"image": image},
-        )
+        ) from None
+
+
+def trainer_command(job: Any) -> list[str]:
+    """The trainer's process; raises ApiError where the command of the trainer's image is not the trainer's."""
+    container = job.job_spec.worker_pool_specs[0].container_spec
+    line = [*container.command, *container.args]
     if line[1:3] != MODULE or not Path(line[0]).name.startswith("python"):
         raise invalid(
             "customJob.jobSpec.workerPoolSpecs[0].containerSpec.command",

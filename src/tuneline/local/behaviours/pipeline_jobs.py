@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tuneline.errors import Problem, TunelineError, UsageError
-from tuneline.local import pipelines
+from tuneline.local import containers, pipelines
 from tuneline.local.pipelines import job_file
 from tuneline.local.pipelines.parameters import read_parameters
-from tuneline.local.pipelines.python_tasks import OUR_IMAGE, image_name
+from tuneline.local.pipelines.python_tasks import OUR_IMAGE, image_name, needs_container
 from tuneline.local.processes import Supervised, log_tail
 from tuneline.local.resources.behaviour import Message, PassiveBehaviour, Service, behaviour
 from tuneline.local.resources.errors import ApiError, invalid
@@ -129,7 +129,8 @@ class PipelineJobs(PassiveBehaviour):
             if not (folder / "job.json").exists():
                 self._write(service, resource)
             if not pipelines.has_ended(folder):
-                pipelines.amend(folder, _places(service, resource.name))
+                spec = job_file.load(folder)["pipelineSpec"]
+                pipelines.amend(folder, {"engine": None, **_places(service, resource.name, spec)})
                 self._start(service, resource.name)
 
     # -- drivers -----------------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ class PipelineJobs(PassiveBehaviour):
             **job,
             "pipelineSpec": spec,
             "runtimeConfig": {**job["runtimeConfig"], "parameterValues": values},
-            **_places(service, resource.name),
+            **_places(service, resource.name, spec),
         }
         job_file.write_json(folder / "job.json", record)
 
@@ -202,14 +203,28 @@ def folder_of(service: Service, name: str) -> Path:
     return service.data / "pipelines" / project / location / job
 
 
-def _places(service: Service, name: str) -> dict[str, Any]:
-    """What of a job's file depends on where the service is: its tasks' environment, and folders it shares."""
+def _places(service: Service, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a job's file depends on where the service is: its tasks' environment, folders it shares, an engine."""
     region = folder_of(service, name).parent.relative_to(service.data / "pipelines")
     return {
         "environment": service.environment("driver", name=name),
         "environments": str(service.data / "environments"),
         "cache": str(service.data / "cache" / region),
+        "data": str(service.data),
+        **_engine(service, spec),
     }
+
+
+def _engine(service: Service, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The container engine that the pipeline needs; nothing where it needs none, or none answers any more."""
+    executors = spec.get("deploymentSpec", {}).get("executors", {}).values()
+    if not any("container" in each and needs_container(each["container"]) for each in executors):
+        return {}
+    try:
+        return {"engine": vars(containers.for_use(service.data))}
+    except ApiError as error:
+        log.warning("a pipeline needs a container engine: %s", error.message)
+        return {}
 
 
 def _spec_of(service: Service, resource: Message, job: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tuneline.local import containers
 from tuneline.local.pipelines import launcher, placeholders, python_tasks
 from tuneline.local.pipelines.graph import Graph
 from tuneline.local.pipelines.job_file import INSTALLING, write_json
@@ -43,8 +44,12 @@ def prepare(graph: Graph, task: Task, job_folder: Path) -> Attempt:
     component = graph.component(task)
     container = graph.spec.executor(component)["container"]
     folder = folder_of(job_folder, task).absolute()
-    (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    executor_input = make_input(graph, task, folder)
+    for name in ("tmp", "outputs"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    task.log = str(folder / "log.txt")
+    if apart := python_tasks.needs_container(container):
+        return _in_container(graph, task, folder, apart)
+    executor_input = make_input(graph, task, str(folder))
     constants = graph.constants(task)
     context = placeholders.Context(constants=constants, executor_input=executor_input, mount=f"{folder}/gcs/")
     record: dict[str, Any] = {"executor_input": executor_input}
@@ -60,29 +65,62 @@ def prepare(graph: Graph, task: Task, job_folder: Path) -> Attempt:
             environments = graph.job.get("environments") or str(job_folder.absolute().parent.parent / "environments")
             record |= {"installs": lightweight.installs, "environments": environments}
     write_json(folder / "task.json", record)
-    task.log = str(folder / "log.txt")
     if here:
         argv = [sys.executable, "-P", launcher.__file__, str(folder)]
     else:
         argv = [sys.executable, "-m", "tuneline.local.pipelines.environments", str(folder)]
     environment = make_environment(graph.job, container, folder, context)
-    if not here:
-        environment[INSTALLING] = os.environ.get(INSTALLING, "{}")
+    environment |= _installing(not here)
     return Attempt(folder=folder, argv=argv, environment=environment, warm=here and lightweight is not None)
 
 
-def make_input(graph: Graph, task: Task, folder: Path) -> dict[str, Any]:
-    """The ExecutorInput message: values in, addresses for what comes out.
+def _in_container(graph: Graph, task: Task, folder: Path, apart: str) -> Attempt:
+    """The same for a task that its own image runs; raises ValueError where there is no engine any more."""
+    container = graph.spec.executor(graph.component(task))["container"]
+    if not graph.job.get("engine"):
+        raise ValueError(f"{apart} needs a container engine, and none answered when the service was started")
+    executor_input = make_input(graph, task, containers.HOME)
+    constants = graph.constants(task)
+    context = placeholders.Context(constants=constants, executor_input=executor_input, mount=containers.MOUNT)
+    environment = make_environment(graph.job, container, folder, context)
+    inside = containers.environment(environment)
+    words = placeholders.command(list(container.get("command", ())), context)
+    lightweight = python_tasks.parse(container)
+    installs = bool(lightweight and lightweight.installs)
+    argv = containers.command(
+        folder,
+        containers.Engine(**graph.job["engine"]),
+        data=Path(graph.job["data"]),
+        image=container["image"],
+        entrypoint=python_tasks.installing_apart(words, inside) if installs else words,
+        arguments=placeholders.command(list(container.get("args", ())), context),
+        environment={} if installs else inside,
+        certificate=environment.get("SSL_CERT_FILE", ""),
+        inputs=launcher.input_uris(executor_input),
+        outputs=sorted(launcher.output_uris(executor_input)),
+        installs=installs,
+        record={"executor_input": executor_input},
+    )
+    return Attempt(folder=folder, argv=argv, environment={**environment, **_installing(installs)}, warm=False)
+
+
+def _installing(wanted: bool) -> dict[str, str]:
+    """What pip is to have, from process to process."""
+    return {INSTALLING: os.environ.get(INSTALLING, "{}")} if wanted else {}
+
+
+def make_input(graph: Graph, task: Task, folder: str) -> dict[str, Any]:
+    """The ExecutorInput message: values in, addresses for what comes out; `folder` as the task itself sees it.
 
     Artifacts lie where Vertex AI puts them: `<root>/<project>/<job id>/<task>_<task id>/<output>`.
     """
     component = graph.component(task)
     _, project, _, _, _, job_id = graph.job["name"].split("/")
     home = f"{graph.pipeline_root}/{project}/{job_id}/{task.key}_{task.id}"
-    outputs: dict[str, Any] = {"outputFile": str(folder / OUTPUT_FILE)}
+    outputs: dict[str, Any] = {"outputFile": f"{folder}/outputs/{OUTPUT_FILE}"}
     if component.output_parameters:
         outputs["parameters"] = {
-            name: {"outputFile": str(folder / "outputs" / name)} for name in component.output_parameters
+            name: {"outputFile": f"{folder}/outputs/{name}"} for name in component.output_parameters
         }
     if component.output_artifacts:
         outputs["artifacts"] = in_lists(
@@ -125,14 +163,13 @@ def make_environment(
 def outputs(graph: Graph, task: Task, folder: Path) -> tuple[dict[str, Value], Artifacts]:
     """What a process that ended well leaves: parameters typed as declared, and artifacts; raises ValueError."""
     component = graph.component(task)
-    written = {}
-    if (folder / OUTPUT_FILE).exists():
-        written = json.loads((folder / OUTPUT_FILE).read_text())
     expected = json.loads((folder / "task.json").read_text())["executor_input"]["outputs"]
+    output_file = containers.here(folder, expected["outputFile"])
+    written = json.loads(output_file.read_text()) if output_file.exists() else {}
     parameters: dict[str, Value] = {}
     for name, definition in component.output_parameters.items():
         kind = parameter_type(definition)
-        path = Path(expected["parameters"][name]["outputFile"])
+        path = containers.here(folder, expected["parameters"][name]["outputFile"])
         value = path.read_text() if path.exists() else written.get("parameterValues", {}).get(name)
         if value is None:
             continue

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tuneline.local import containers
 from tuneline.local.pipelines import conditions, placeholders, python_tasks
 from tuneline.local.pipelines.spec import Component, Spec, constant, producers
+from tuneline.local.resources.errors import ApiError
 
 SUPPORTED_SCHEMAS = ("2.0", "2.1")
 
@@ -75,9 +77,12 @@ def _executor(spec: Spec, component: Component) -> Iterator[str]:
     for word in [*container.get("command", ()), *container.get("args", ())]:
         for found in placeholders.unknown(word):
             yield f"{component.name}: its command uses the placeholder {found}, which is not supported"
-    refusal = python_tasks.refusal(container)
-    if refusal:
-        yield f"{component.name}: {refusal}"
+    apart = python_tasks.needs_container(container)
+    if apart:
+        try:
+            containers.find()
+        except ApiError as error:
+            yield f"{component.name}: {apart} needs a container engine: {error.message}"
 
 
 def _cycle(name: str, tasks: Mapping[str, Any]) -> Iterator[str]:

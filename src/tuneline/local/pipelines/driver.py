@@ -80,7 +80,10 @@ class Driver:
         self.selector.register(read, selectors.EVENT_READ, "signal")
 
     def _resume(self) -> list[Task]:
-        """What ran when the last driver died: taken as it ended if it did, else to be run again."""
+        """What ran when the last driver died: taken as done if it was, else to be run again.
+
+        A failure that the driver did not live to hear of may be that of the service which died with it.
+        """
         again = []
         for task in list(self.graph.tasks.values()):
             if task.kind != "container" or task.state not in ("RUNNING", "CANCELLING"):
@@ -89,7 +92,7 @@ class Driver:
             reclaim(folder)
             ended = exit_of(folder)
             with self.state.change():
-                if ended is not None and not ended.orphaned:
+                if ended is not None and ended.ok:
                     self._conclude(task, folder, ended)
                 elif task.state == "CANCELLING":
                     self.graph.stopped(task)

@@ -37,17 +37,24 @@ def is_ours(container: Mapping[str, Any]) -> bool:
     return OUR_IMAGE in image_name(container.get("image", ""))
 
 
-def refusal(container: Mapping[str, Any]) -> str:
-    """Why a container cannot be run here, or '' if it can."""
+def needs_container(container: Mapping[str, Any]) -> str:
+    """What the task is that only its own image can run, or '' if a Python of this machine can."""
     image = container.get("image", "")
     lightweight = parse(container)
     if is_ours(container) or (lightweight and "python" in image_name(image)):
         return ""
     what = "a Python component on an image of its own" if lightweight else "a container component"
-    return (
-        f"{what} ({image}) needs a container engine, and running one is not supported yet; only lightweight Python "
-        f"components on a plain python image, and the image {OUR_IMAGE}, are run as processes"
-    )
+    return f"{what} ({image})"
+
+
+def installing_apart(command: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The command of a lightweight component whose `pip install` prologue keeps the container's environment, while all
+    that follows it has `environment`: each part of the prologue ends by running the words behind it."""
+    words = list(command)
+    last = max((at for at, word in enumerate(words) if "-m pip install" in word), default=-1)
+    if last < 0:
+        return words
+    return [*words[: last + 1], "env", *(f"{name}={value}" for name, value in environment.items()), *words[last + 1 :]]
 
 
 def parse(container: Mapping[str, Any]) -> Lightweight | None:
