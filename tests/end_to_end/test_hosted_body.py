@@ -89,6 +89,42 @@ def test_it_is_accepted_says_what_it_serves_and_runs(local_vertex: LocalVertex, 
     assert models[0]["labels"]["google-vertex-llm-tuning-base-model-id"] == "text-bison-002"
 
 
+def test_the_command_line_posts_to_the_hosted_address_once(local_vertex: LocalVertex, bucket: str, tmp_path: Path):
+    """The same id and request again is the same job, and what is run in the hosted template's place is said."""
+    parameters = body()["runtimeConfig"]["parameterValues"]
+    pairs = [word for name, value in parameters.items() for word in ("--set", f"{name}={value}")]
+    place = ["--local", "--region", "europe-west4", "--root", "gs://my-bucket/output", "--template-uri", HOSTED]
+    words = ["submit", "tune-large-model", *pairs, *place, "--job-id", "hosted-once"]
+    made, again = (tuneline(local_vertex, *words, cwd=tmp_path) for _ in range(2))
+    assert (made.returncode, again.returncode) == (0, 0), made.stderr + again.stderr
+    assert made.stdout == again.stdout
+    assert made.stdout.strip().endswith("/pipelineJobs/hosted-once")
+    assert f"template tune-large-model stands in for {HOSTED}" in made.stderr
+    job = local_vertex.request("GET", "/v1/" + made.stdout.strip())
+    assert job["templateUri"] == HOSTED
+    assert job["runtimeConfig"]["parameterValues"]["train_steps"] == 20
+    other = tuneline(local_vertex, *words, "--set", "train_steps=30", cwd=tmp_path)
+    assert other.returncode == 2
+    assert "hosted-once is the job of another request" in other.stderr
+    tuneline(local_vertex, "runs", "cancel", made.stdout.strip(), "--local", cwd=tmp_path)
+
+
+def test_the_command_line_refuses_what_the_hosted_template_does_not_know(local_vertex: LocalVertex, tmp_path: Path):
+    """Every parameter of ours by name; and a cost limit, since nobody knows what the hosted template costs."""
+    parameters = body()["runtimeConfig"]["parameterValues"]
+    pairs = [word for name, value in parameters.items() for word in ("--set", f"{name}={value}")]
+    words = ["submit", "tune-large-model", *pairs, "--template-uri", HOSTED, "--region", "us-central1"]
+    real = [*words, "--project", "my-project", "--root", "gs://my-bucket"]
+    ours = ["--set", "provisioning=spot", "--set", "labels.team=ml"]
+    done = tuneline(local_vertex, *real, *ours, cwd=tmp_path)
+    assert done.returncode == 2
+    for text in ("provisioning", "labels", "the hosted template does not know it", "shut down 2025-04-09", "qwen3-8b"):
+        assert text in done.stderr, text
+    done = tuneline(local_vertex, *words, "--local", *ours, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "shut down" not in done.stderr
+
+
 def test_a_misspelt_key_is_refused_by_name(local_vertex: LocalVertex, bucket: str, tmp_path: Path):
     wrong = body(**{"evaluation_data_uri:": "gs://my-bucket/evaluation.jsonl"})
     before = len(local_vertex.calls("CreateCustomJob"))

@@ -168,6 +168,23 @@ REQUESTS: dict[str, list[tuple[dict[str, Any], dict[str, Any], str]]] = {
     ],
 }
 
+HOSTED = "https://us-kfp.pkg.dev/ml-pipeline/large-language-model-pipelines/tune-large-model/v3.0.0"
+OF_HOSTED = {"base_model_uri": None}
+REQUESTS |= {
+    "template-uri-form": [
+        (OF_HOSTED, {"template_uri": "tune-large-model/v3.0.0"}, "template_uri"),
+        (OF_HOSTED, {"template_uri": HOSTED.replace("tune-large-model", "tune-large-chat-model")}, "template_uri"),
+    ],
+    "hosted-parameter": [
+        (OF_HOSTED | {"slice": "gpu-1xa100-40gb"}, {"template_uri": HOSTED, "local": True}, "slice"),
+        (OF_HOSTED | {"max_cost_usd": 10}, {"template_uri": HOSTED, "local": True}, "max_cost_usd"),
+    ],
+    "hosted-model": [
+        (OF_HOSTED, {"template_uri": HOSTED, "local": False}, "large_model_reference"),
+        (OF_HOSTED | {"large_model_reference": "qwen3-8b"}, {"template_uri": HOSTED}, "large_model_reference"),
+    ],
+}
+
 E_URI = "gs://bucket/e.jsonl"
 # rule → the request's changes, the facts, and where it must be told.
 DATA: dict[str, list[tuple[dict[str, Any], dict[str, Any], str]]] = {
@@ -382,3 +399,11 @@ def test_the_parameters_are_those_of_the_compiled_template() -> None:
 
 def test_the_page_lists_every_rule() -> None:
     assert (ROOT / "docs/planning.md").read_text() == docs.page(), "python -m tuneline.planning.docs > docs/planning.md"
+
+
+def test_a_hosted_template_gets_what_it_knows_and_ours_at_another_address_everything() -> None:
+    """The hosted parameters alone pass, on the local service; a copy of our own template takes ours as well."""
+    values = request_of(base_model_uri=None)
+    assert planning.check_request("tune-large-model", values, template_uri=HOSTED, local=True) == []
+    ours = HOSTED.replace("ml-pipeline/", "my-project/").replace("us-kfp", "europe-west4-kfp")
+    assert planning.check_request("tune-large-model", request_of(slice="cpu-16"), template_uri=ours) == []

@@ -41,12 +41,24 @@ def run_options(function: Callable[..., None]) -> Callable[..., None]:
             click.option("--root", help="gs:// folder for the run's artifacts."),
             click.option("--image", help="Image of the steps, instead of the one compiled in."),
             click.option(
+                "--template-uri",
+                metavar="URI",
+                help="Let the service fetch the template from this address, instead of sending ours.",
+            ),
+            click.option(
                 "--max-cost", type=float, help="Refuse, before anything is made, what may cost more than this (USD)."
             ),
         )
     ):
         function = option(function)
     return function
+
+
+JOB_ID = click.option(
+    "--job-id",
+    metavar="ID",
+    help="The pipelineJobId. The same id and request again is the same job. [default: a new one]",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +74,7 @@ class Settled:
     """Parameter → file of this machine that it names."""
     settings: dict[str, object]
     image: str
+    template_uri: str
 
 
 def settle(
@@ -75,6 +88,7 @@ def settle(
     region: str | None,
     root: str | None,
     image: str | None,
+    template_uri: str | None,
     max_cost: float | None,
 ) -> Settled:
     """File and options as one request.
@@ -91,8 +105,10 @@ def settle(
     templates.spec(template)
     settings = read_config(config) if config else {}
     parameters = dict(settings.get("parameters", {})) | read_assignments(assignments)
-    if max_cost is not None:
-        parameters["max_cost_usd"] = max_cost
+    template_uri = template_uri or str(settings.get("template_uri") or "")
+    limit = {} if max_cost is None else {"max_cost_usd": max_cost}
+    if not template_uri:
+        parameters |= limit  # the run's own plan holds it to that too
     region = region or settings.get("region") or os.environ.get("TUNELINE_REGION") or ("us-central1" if local else "")
     root = root or settings.get("pipeline_root") or (LOCAL_ROOT if local else "")
     if "project" not in parameters or project:
@@ -112,10 +128,15 @@ def settle(
     problems += missing
     # A local file is uploaded later; to the rules it is already the object that it will be.
     checked = parameters | {name: f"gs://uploads/{path.name}" for name, path in files.items()}
-    problems += check_request(template, checked, given=set(parameters), region=region, local=local)
+    problems += check_request(
+        template, checked, given=set(parameters), region=region, template_uri=template_uri, local=local
+    )
+    if template_uri and (image or settings.get("image")):
+        what = "belongs to the template that is sent, and here the service fetches one"
+        problems.append(Problem(where="--image", what=what, fix="leave it out"))
     if problems:
         raise UsageError(problems)
-    check_cost(template, parameters, local=local)
+    check_cost(template, parameters | limit, local=local)
     return Settled(
         template=template,
         project=str(parameters["project"]),
@@ -125,16 +146,24 @@ def settle(
         files=files,
         settings=settings,
         image=image or str(settings.get("image") or ""),
+        template_uri=template_uri,
     )
 
 
-def gather(*, local: bool, data: Path | None, **options: Any) -> tuple[RunRequest, LocalService | None]:
+def gather(
+    *, local: bool, data: Path | None, job_id: str | None = None, **options: Any
+) -> tuple[RunRequest, LocalService | None]:
     """The checked request, its local files uploaded; and the local service it goes to, if any.
 
     Everything that can be refused without a service is refused before one is started.
     """
-    from tuneline.runs.request import RunRequest, job_id
+    from tuneline.errors import Problem, UsageError
+    from tuneline.runs.request import JOB_ID, RunRequest
+    from tuneline.runs.request import job_id as new_job_id
 
+    if job_id and not JOB_ID.fullmatch(job_id):
+        fix = "a letter, then a-z, 0-9 and -, 128 in all"
+        raise UsageError([Problem(where="--job-id", what=f"{job_id!r} is no id of a pipeline job", fix=fix)])
     settled = settle(local=local, data=data, **options)
     service = service_of(data) if local else None
     uploaded = {name: _upload(path, settled.root) for name, path in settled.files.items()}
@@ -145,9 +174,10 @@ def gather(*, local: bool, data: Path | None, **options: Any) -> tuple[RunReques
         region=settled.region,
         pipeline_root=settled.root,
         parameters=settled.parameters | uploaded,
-        job_id=job_id(settled.template),
+        job_id=job_id or new_job_id(settled.template),
         display_name=str(settings.get("display_name") or ""),
         image=settled.image,
+        template_uri=settled.template_uri,
         service_account=str(settings.get("service_account") or settled.parameters.get("service_account") or ""),
         network=str(settings.get("network") or settled.parameters.get("network") or ""),
         labels=settings.get("labels") or {},

@@ -27,7 +27,11 @@ def command(form: str, **options: object) -> None:
         service_of(options["data"])
     parameters = settled.parameters
     plan = planning.plan(
-        parameters, facts(parameters, template=settled.template), region=settled.region, template=settled.template
+        parameters,
+        facts(parameters, template=settled.template),
+        region=settled.region,
+        template=settled.template,
+        template_uri=settled.template_uri,
     )
     if not options["local"]:
         plan = planning.check_project(plan)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tuneline.cli.options import gather, run_options
+from tuneline.cli.options import JOB_ID, gather, run_options
 
 if TYPE_CHECKING:
     from tuneline.cli.view import PlainView, TerminalView
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @run_options
+@JOB_ID
 @click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -59,6 +60,8 @@ def _run(request: RunRequest, report: Path, deadline: float, service: LocalServi
             f"{request.template} runs as {request.job_id} in {request.region}"
             + (" on the local Vertex AI" if service else f" of {request.project}")
         )
+        if instead := pipeline_jobs.stood_in(job):
+            shown.say(f"this project's template {instead} stands in for {request.template_uri}")
         try:
             following = follow(
                 name,
@@ -79,7 +82,10 @@ def _run(request: RunRequest, report: Path, deadline: float, service: LocalServi
             click.echo(f"report: {saved}", err=True)
         message = job.get("error", {}).get("message", "") or f"the run ended as {job['state']}"
         raise records.failure(request.run_folder, message)
-    _tell(request.run_folder, saved)
+    if saved:
+        _tell(request.run_folder, saved)
+    else:
+        click.echo(name)  # a template of somebody else's writes no report of ours
 
 
 def _revive(service: LocalService, say: Callable[[str], None], error: Exception) -> None:
@@ -105,13 +111,12 @@ def _save_report(run_folder: str, path: Path) -> Path | None:
     return path
 
 
-def _tell(run_folder: str, report: Path | None) -> None:
+def _tell(run_folder: str, report: Path) -> None:
     """The outcome on standard output: the checkpoint and why, the scores, the model, the report."""
     from tuneline import objects
     from tuneline.reports import summary
 
     for line in summary.lines(objects.read_json(f"{run_folder}/report.json")):
         click.echo(line)
-    if report:
-        click.echo(f"report      {report}")
+    click.echo(f"report      {report}")
     sys.stdout.flush()

@@ -4,9 +4,9 @@ The rules are small named functions (`rules_*.py`), listed in `docs/planning.md`
 """
 
 from tuneline.planning.model import Plan
-from tuneline.planning.parameters import names
+from tuneline.planning.parameters import names, same_values
 from tuneline.planning.planner import check_cost, check_request, plan
 from tuneline.planning.project import check_project
 from tuneline.planning.render import render
 
-__all__ = ["Plan", "check_cost", "check_project", "check_request", "names", "plan", "render"]
+__all__ = ["Plan", "check_cost", "check_project", "check_request", "names", "plan", "render", "same_values"]

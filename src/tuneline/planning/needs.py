@@ -11,6 +11,8 @@ def quotas(context: Context, machines: catalog.Slice) -> tuple[Quota, ...]:
     """What a CustomJob of ours draws on; the hosted template has a quota of its own."""
     if machines.quota is None or context.local:
         return ()
+    if context.hosted and machines.quota.hosted:
+        return (Quota(name=machines.quota.hosted, region=machines.region, amount=machines.quota.amount),)
     preemptible = context["provisioning"] in ("spot", "flex_start")
     name = machines.quota.custom_preemptible if preemptible else machines.quota.custom
     return (

@@ -170,6 +170,20 @@ def defaults(template: str) -> dict[str, Any]:
     return {p.name: decode(p, p.default) for p in TEMPLATES[template] if p.default is not None}
 
 
+def same_values(template: str, given: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether two requests to a template mean the same, however each writes its values and spells out defaults."""
+    return _decoded(template, given) == _decoded(template, other)
+
+
+def _decoded(template: str, given: Mapping[str, object]) -> dict[str, Any]:
+    values = defaults(template)
+    for parameter in TEMPLATES[template]:
+        value = given.get(parameter.name)
+        if value is not None:
+            values[parameter.name] = decode(parameter, value)
+    return values
+
+
 def decode(parameter: Parameter, value: object) -> Any:
     """The value in the parameter's type, however JSON wrote it: `"20"` for 20, `"true"` for true, 1 for 1.0.
 

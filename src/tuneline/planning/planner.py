@@ -24,6 +24,7 @@ def check_request(
     given: Collection[str] | None = None,
     region: str = "",
     encryption_key: str = "",
+    template_uri: str = "",
     local: bool | None = None,
 ) -> list[Problem]:
     """Every reason against a request that is known without network and data; empty: none.
@@ -34,6 +35,7 @@ def check_request(
         given: the names that were given explicitly. None: not known, and explicit values are not held against anyone.
         region: the pipeline's region, where it is known.
         encryption_key: the request's own `encryptionSpec.kmsKeyName`.
+        template_uri: the address of the template, where the request is not sent the pipeline itself.
         local: whether the request goes to the local service; None: as `TUNELINE_LOCAL_URL` says.
     """
     if template not in parameters.TEMPLATES:
@@ -41,7 +43,13 @@ def check_request(
         fix = f"did you mean {near}?" if near else "known: " + ", ".join(parameters.TEMPLATES)
         return [Problem(where="template", what=f"`{template}` is not known here", fix=fix)]
     context = _context(
-        template, given_parameters, given=given, region=region, encryption_key=encryption_key, local=local
+        template,
+        given_parameters,
+        given=given,
+        region=region,
+        encryption_key=encryption_key,
+        template_uri=template_uri,
+        local=local,
     )
     return rules.judge(context)[0]
 
@@ -54,11 +62,12 @@ def plan(
     template: str = _TEMPLATE,
     given: Collection[str] | None = None,
     encryption_key: str = "",
+    template_uri: str = "",
 ) -> Plan:
     """How the request will be carried out.
 
     Args:
-        given_parameters, given, encryption_key: as for `check_request`.
+        given_parameters, given, encryption_key, template_uri: as for `check_request`.
         facts: what `validate_dataset` found: `{"train": {...}, "evaluation": {...} | None, "test": {...} | None}`.
         region: the pipeline's region.
 
@@ -70,7 +79,13 @@ def plan(
     if template not in parameters.TEMPLATES:
         raise UsageError(check_request(template, given_parameters))
     context = _context(
-        template, given_parameters, given=given, region=region, encryption_key=encryption_key, facts=facts
+        template,
+        given_parameters,
+        given=given,
+        region=region,
+        encryption_key=encryption_key,
+        template_uri=template_uri,
+        facts=facts,
     )
     problems, remarks = rules.judge(context)
     if problems:
@@ -129,6 +144,7 @@ def _context(
     given: Collection[str] | None,
     region: str,
     encryption_key: str,
+    template_uri: str = "",
     facts: Mapping[str, Any] | None = None,
     local: bool | None = None,
 ) -> rules.Context:
@@ -147,6 +163,7 @@ def _context(
         given=given,
         region=region,
         encryption_key=encryption_key,
+        template_uri=template_uri,
         facts=facts,
         local=settings.is_local() if local is None else local,
     )

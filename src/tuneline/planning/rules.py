@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -10,6 +11,9 @@ from typing import Any
 from tuneline import catalog
 from tuneline.errors import Problem
 from tuneline.planning.parameters import NAMES, TEMPLATES, Names
+
+# docs of PaLM tuning: https://us-kfp.pkg.dev/ml-pipeline/large-language-model-pipelines/tune-large-model/v3.0.0
+_HOSTED = re.compile(r"https://[a-z0-9-]+-kfp\.pkg\.dev/ml-pipeline/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,8 @@ class Context:
     """The pipeline's region; `''`: not known yet."""
     encryption_key: str = ""
     """The request's own `encryptionSpec.kmsKeyName`."""
+    template_uri: str = ""
+    """The address of the template that the request is sent to, where it is not sent the pipeline itself."""
     facts: Mapping[str, Any] | None = None
     """What `validate_dataset` found; None: the data was not read."""
     local: bool = False
@@ -49,6 +55,11 @@ class Context:
     def managed(self) -> bool:
         """Whether a service of Google's tunes, and chooses its own machines."""
         return self.names.engine != "custom_training"
+
+    @property
+    def hosted(self) -> bool:
+        """Whether the request goes to a template of Google's own, in place of this project's."""
+        return bool(_HOSTED.match(self.template_uri))
 
     @property
     def reference(self) -> str:
@@ -173,6 +184,7 @@ def registered() -> list[Rule]:
     from tuneline.planning import (  # noqa: F401
         rules_data,
         rules_evaluation,
+        rules_hosted,
         rules_managed,
         rules_model,
         rules_regions,

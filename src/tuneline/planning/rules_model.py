@@ -113,4 +113,4 @@ def engine_value(context: Context) -> Findings:
 
 def _not_ours(context: Context, model: catalog.Model) -> bool:
     """Whether a service of Google's tunes the model, or is asked to: its weights are no concern of ours."""
-    return context.managed or model.engine != "custom_training"
+    return context.managed or context.hosted or model.engine != "custom_training"

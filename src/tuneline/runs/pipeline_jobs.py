@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tuneline.errors import AlreadyExists
+from tuneline import planning
+from tuneline.errors import AlreadyExists, Problem, UsageError
 from tuneline.google import rest
 from tuneline.runs import templates
 from tuneline.runs.request import RunRequest
@@ -17,9 +18,9 @@ def parent(project: str, region: str) -> str:
 
 
 def create(request: RunRequest) -> dict[str, object]:
-    """Make the pipeline job of `request`, once: its id is the lock, so an id that is taken is this very job.
+    """Make the pipeline job of `request`, once: its id is the lock, so a job of that id and request is this very job.
 
-    Raises `UsageError` where the service refuses parameters, and any other `ServiceError` with its own words.
+    Raises `UsageError` where the id is another request's, and any `ServiceError` with the service's own words.
     """
     path = f"{parent(request.project, request.region)}/pipelineJobs"
     try:
@@ -32,15 +33,37 @@ def create(request: RunRequest) -> dict[str, object]:
             params={"pipelineJobId": request.job_id},
         )
     except AlreadyExists:
-        return get(f"{path.removeprefix('/v1/')}/{request.job_id}")
+        found = get(f"{path.removeprefix('/v1/')}/{request.job_id}")
+    if not _same(request, found):
+        what = f"{request.job_id} is the job of another request"
+        raise UsageError([Problem(where="pipelineJobId", what=what, fix="take another id, or leave it out")])
+    return found
+
+
+def stood_in(job: Mapping[str, object]) -> str:
+    """The template of ours that was run in place of a hosted one, as the local service does; `''` elsewhere."""
+    labels = job.get("labels")
+    return str(labels.get("tuneline-served-template") or "") if isinstance(labels, Mapping) else ""
+
+
+def _same(request: RunRequest, job: Mapping[str, object]) -> bool:
+    """Whether a job is of this template and parameters; the service may have typed them, and filled in defaults."""
+    labels, runtime = job.get("labels"), job.get("runtimeConfig")
+    if not isinstance(labels, Mapping) or labels.get("tuneline-template") != request.template:
+        return False
+    given = runtime.get("parameterValues") if isinstance(runtime, Mapping) else None
+    return isinstance(given, Mapping) and planning.same_values(request.template, request.parameters, given)
 
 
 def resource_of(request: RunRequest) -> dict[str, object]:
     """The request as `google.cloud.aiplatform.v1.PipelineJob` has it."""
-    spec = templates.spec(request.template, image=request.image or None)
+    if request.template_uri:
+        pipeline: dict[str, object] = {"templateUri": request.template_uri}
+    else:
+        pipeline = {"pipelineSpec": templates.spec(request.template, image=request.image or None)}
     body: dict[str, object] = {
         "displayName": request.display_name or request.job_id,
-        "pipelineSpec": spec,
+        **pipeline,
         "runtimeConfig": {"gcsOutputDirectory": request.pipeline_root, "parameterValues": dict(request.parameters)},
         "labels": {"tuneline-template": request.template, **request.labels},
     }

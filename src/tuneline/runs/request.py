@@ -30,6 +30,7 @@ _PLACE_KEYS = (
     "service_account",
     "network",
     "image",
+    "template_uri",
     "display_name",
     "labels",
 )
@@ -50,6 +51,8 @@ class RunRequest:
     display_name: str = ""
     image: str = ""
     """The image of the steps; empty: the one the template was compiled with."""
+    template_uri: str = ""
+    """Address of the template that the service is to fetch; empty: the compiled one is sent."""
     service_account: str = ""
     network: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +61,10 @@ class RunRequest:
     def run_folder(self) -> str:
         """Where the steps write their records (`docs/run-folder.md`)."""
         return f"{self.pipeline_root}/{self.job_id}/run"
+
+
+JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
+"""google.cloud.aiplatform.v1.CreatePipelineJobRequest.pipeline_job_id."""
 
 
 def job_id(template: str) -> str:

@@ -270,6 +270,7 @@ def _parameters(
             given=set(given),
             region=name.split("/")[3],
             encryption_key=job.get("encryptionSpec", {}).get("kmsKeyName", ""),
+            template_uri=job.get("templateUri", ""),
             local=True,
         )
         told = {problem.where for problem in found}
