@@ -201,6 +201,24 @@ def test_a_large_evaluation_set_is_held_to_its_share() -> None:
             judged(train, evaluation)
 
 
+def test_an_end_that_is_near_is_warned_of() -> None:
+    """A model that may have gone by now is still sent on: the service decides."""
+    facts = facts_of(found(format="gemini"))
+    made = planning.plan(request_of(), facts, region="us-central1", template=GEMINI)
+    assert any("may refuse new tuning" in text for text in made.warnings)
+
+
+@pytest.mark.parametrize(("examples", "level"), [(15, "warnings"), (50, "notes"), (100, "")])
+def test_few_examples_are_no_reason_against_a_tuned_model(local: None, examples: int, level: str) -> None:
+    """The developer API's own example has 15: fewer than 20 are warned of, and fewer than 100 remarked on."""
+    facts = facts_of(found(format="gemini-api", examples=examples))
+    made = planning.plan(request_of(API), facts, region="us-central1", template=API)
+    told = {"warnings": made.warnings, "notes": made.notes}
+    assert [name for name, texts in told.items() if any(f"{examples} examples" in text for text in texts)] == (
+        [level] if level else []
+    )
+
+
 def test_preference_tuning_of_another_model_is_warned_of() -> None:
     """It is known of two models, second-hand; the service decides."""
     model = find_model("gemini-2.5-pro")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,7 @@ DATA: dict[str, list[tuple[dict[str, Any], dict[str, Any], str]]] = {
 # Rules that only remark: changes, facts, and words of the remark.
 REMARKS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "retired-model": ({}, facts_of(), "has retired"),
+    "retirement-ahead": ({"large_model_reference": "ends-soon"}, facts_of(), "takes no new tuning from"),
     "untried-slice": ({}, facts_of(), "never tried on the slice gpu-8xa100-80gb"),
     "context-for-chat": ({"default_context": "Be brief."}, facts_of(), "default_context has no effect"),
     "small-test-set": (
@@ -276,8 +278,14 @@ def test_a_broken_rule_of_the_data_is_told_and_is_a_dataset_error(
 
 
 @pytest.mark.parametrize(("name", "case"), REMARKS.items())
-def test_a_remark_is_in_the_plan(name: str, case: tuple[dict[str, Any], dict[str, Any], str]) -> None:
+def test_a_remark_is_in_the_plan(
+    name: str, case: tuple[dict[str, Any], dict[str, Any], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changes, facts, words = case
+    closes = date.today() + timedelta(days=30)
+    own = tmp_path / "catalog.toml"
+    own.write_text(f'[models.ends-soon]\nlike = "open"\ntrainer = true\nclosed = {closes}\n')
+    monkeypatch.setenv("TUNELINE_CATALOG", str(own))
     made = planning.plan(request_of(**changes), facts, region="us-central1")
     assert any(words in text for text in (*made.notes, *made.warnings)), (made.notes, made.warnings)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+_AHEAD_DAYS = 183
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -56,6 +58,8 @@ class Model:
     max_input_characters: int | None = None
     max_output_characters: int | None = None
     min_examples: int | None = None
+    few_examples: int | None = None
+    """Fewer are warned of."""
     recommended_examples: int | None = None
     max_examples: int | None = None
     max_multimodal_examples: int | None = None
@@ -111,6 +115,17 @@ class Model:
     def takes_tuning(self, on: date) -> bool:
         """Whether it takes new tuning on that day, as far as is known."""
         return self.tunable and (self.closes is None or on < self.closes)
+
+    def retirement_ahead(self, on: date) -> str:
+        """What to be warned of while it still takes tuning: its end within half a year, or one that may have come."""
+        if not self.takes_tuning(on):
+            return ""
+        if self.closes and (days := (self.closes - on).days) <= _AHEAD_DAYS:
+            return f"{self.name} takes no new tuning from {self.closes} on, in {days} days"
+        if self.retires_not_before and (self.retires_not_before - on).days <= _AHEAD_DAYS:
+            passed = "has passed" if self.retires_not_before <= on else "is near"
+            return f"{self.name} retires not before {self.retires_not_before}, which {passed}: it may refuse new tuning"
+        return ""
 
     def state(self, on: date) -> str:
         """One line for a table: tunable, or why not, with what to expect next."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-FORMAT = click.option(
-    "--format", "form", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True
-)
+from tuneline.cli.output import FORMAT, dump, fields, table
+
+if TYPE_CHECKING:
+    from tuneline.catalog import Model, Slice, Source
 
 
 @click.group("catalog")
@@ -20,74 +21,183 @@ def command() -> None:
 
 
 @command.command()
+@click.argument("name", required=False)
 @FORMAT
 @click.option("--all", "everything", is_flag=True, help="The retired ones too.")
-def models(form: str, everything: bool) -> None:
-    """List the models that can be tuned, with what is known of their end."""
+def models(name: str | None, form: str, everything: bool) -> None:
+    """List the models that can be tuned, with what is known of their end; or show all that is known of NAME."""
     from tuneline import catalog
 
     today = datetime.now(UTC).date()
+    if name:
+        _one(form, catalog.model(name), _model_fields(catalog.model(name), today))
+        return
     shown = [model for model in catalog.models() if everything or model.takes_tuning(today)]
-    rows = [(m.name, m.engine, m.family, m.context or "–", m.state(today), m.replacement or "") for m in shown]
-    _show(form, shown, ("model", "engine", "family", "context", "state", "replacement"), rows)
-    hidden = len(catalog.models()) - len(shown)
-    if hidden and form == "table":
+    if form != "table":
+        dump(form, [asdict(each) for each in shown])
+        return
+    table(
+        ("model", "engine", "family", "adapter sizes", "USD / 1M tokens", "state", "replacement"),
+        [
+            (
+                m.name,
+                m.engine,
+                m.family,
+                ", ".join(map(str, m.adapter_sizes)) or "–",
+                f"{m.price.usd_per_million_training_tokens:g}" if m.price else "–",
+                m.state(today),
+                m.replacement,
+            )
+            for m in shown
+        ],
+    )
+    for model in shown:
+        if ahead := model.retirement_ahead(today):
+            click.echo(f"warning: {ahead}", err=True)
+    if hidden := len(catalog.models()) - len(shown):
         click.echo(f"and {hidden} that take no new tuning: --all", err=True)
+    click.echo("limits, regions, sources of one: tuneline catalog models NAME", err=True)
 
 
 @command.command()
+@click.argument("name", required=False)
 @FORMAT
-def slices(form: str) -> None:
-    """List the slices, with their quota and whether this project's trainer ever ran there."""
+def slices(name: str | None, form: str) -> None:
+    """List the slices, with their quota and whether this project's trainer ever ran there; or show all of NAME."""
     from tuneline import catalog
 
+    if name:
+        _one(form, catalog.slice(name), _slice_fields(catalog.slice(name)))
+        return
+    if form != "table":
+        dump(form, [asdict(each) for each in catalog.slices()])
+        return
     rows = [
         (
-            s.name + (" (default)" if s.default else ""),
-            s.accelerator_type,
+            s.name,
+            f"default of {s.accelerator_type}" if s.default else "test size" if s.test_size else "by name",
             s.region,
             str(s.machine_spec.get("machineType", "")),
-            str(s.replica_count),
             "tried" if s.tried else "never tried",
-            f"{s.price.usd_per_hour:g} USD/h" if s.price else "price unknown",
+            f"{s.price.usd_per_hour:g} USD/h" if s.price else "unknown",
+            f"{s.quota.amount} of {s.quota.custom}" if s.quota else "unknown",
         )
         for s in catalog.slices()
     ]
-    head = ("slice", "accelerator", "region", "machine", "replicas", "our trainer", "price")
-    _show(form, catalog.slices(), head, rows)
+    table(("slice", "chosen as", "region", "machine", "our trainer", "price", "quota of a job"), rows)
+    click.echo("machines, quotas, sources of one: tuneline catalog slices NAME", err=True)
 
 
 @command.command()
 @FORMAT
 def regions(form: str) -> None:
-    """List the regions in which pipelines run and models are uploaded."""
+    """List the regions in which pipelines run and models are uploaded, and what is tuned where."""
     from tuneline import catalog
 
-    if form == "table":
-        click.echo("\n".join(catalog.regions()))
-    else:
-        _dump(form, list(catalog.regions()))
-
-
-def _show(form: str, entries: Iterable[object], head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    tuned = {region: list(_tuned_in(region)) for region in catalog.regions()}
     if form != "table":
-        _dump(form, [asdict(entry) for entry in entries])
+        dump(form, [{"region": region, "tunes": what} for region, what in tuned.items()])
         return
-    widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
-    for row in (head, *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    table(("region", "what is tuned there"), [(region, ", ".join(what) or "–") for region, what in tuned.items()])
+    known = catalog.current()
+    served = ", ".join(known.multi_regions)
+    key = known.cmek
+    click.echo(f"source: {known.regions_source}", err=True)
+    click.echo(f"tuned Gemini 3.x models are served from the multi-regions {served}", err=True)
+    click.echo(f"customer-managed keys: large models with {key.accelerator} alone, all in {key.region}", err=True)
 
 
-def _dump(form: str, value: object) -> None:
-    if form == "json":
-        click.echo(json.dumps(value, indent=2, default=_plain))
-        return
-    import yaml
+def _tuned_in(region: str) -> Iterator[str]:
+    """The slices in a region, then the Gemini models for which the catalogue has a list of regions."""
+    from tuneline import catalog
 
-    click.echo(yaml.safe_dump(json.loads(json.dumps(value, default=_plain)), sort_keys=False), nl=False)
+    for entry in catalog.slices():
+        if entry.region == region:
+            yield entry.name + (f" (default of {entry.accelerator_type})" if entry.default else "")
+    yield from (model.name for model in catalog.models() if region in model.tuning_regions)
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+def _one(form: str, entry: Model | Slice, rows: list[tuple[str, object]]) -> None:
+    if form == "table":
+        fields(rows)
+    else:
+        dump(form, asdict(entry))
+
+
+def _model_fields(model: Model, today: date) -> list[tuple[str, object]]:
+    from tuneline import catalog
+
+    limits = {
+        "tokens an example": model.max_tokens,
+        "… managed service": model.managed_max_tokens,
+        "tokens in": model.max_input_tokens,
+        "tokens out": model.max_output_tokens,
+        "characters in": model.max_input_characters,
+        "characters out": model.max_output_characters,
+        "training examples from": model.min_examples,
+        "… warned of below": model.few_examples,
+        "… recommended": model.recommended_examples,
+        "… up to": model.max_examples,
+        "… with media up to": model.max_multimodal_examples,
+        "author fields up to": model.max_author_fields,
+        "evaluation examples from": model.min_evaluation_examples,
+        "evaluation examples up to": model.max_evaluation_examples,
+        "bytes of a file up to": model.max_file_bytes,
+    }
+    share = f"{model.max_evaluation_share:.0%} of the training set, above 1,000" if model.max_evaluation_share else ""
+    price = model.price
+    sizes = catalog.current().batch_sizes.items() if model.context else ()
+    return [
+        ("model", model.name),
+        ("also named", ", ".join(model.aliases)),
+        ("engine", model.engine),
+        ("family", model.family),
+        ("state", model.state(today)),
+        ("closes", model.closes),
+        ("shuts down", model.retired),
+        ("warning", model.retirement_ahead(today)),
+        ("in its place", model.replacement),
+        *((name, f"{value:,}") for name, value in limits.items() if value),
+        ("evaluation share up to", share),
+        ("adapter sizes", ", ".join(map(str, model.adapter_sizes))),
+        ("… by default", model.default_adapter_size),
+        ("examples a step", ", ".join(f"{kind} {each[model.context]}" for kind, each in sizes)),
+        ("tuned in", ", ".join(model.tuning_regions or model.managed_regions)),
+        ("customer-managed key", {None: "", True: "yes", False: "no"}[model.cmek]),
+        ("price", f"{price.usd_per_million_training_tokens:g} USD per 1M training tokens" if price else "unknown"),
+        ("… source", price.source if price else ""),
+        ("weights", model.uri),
+        ("architecture", model.architecture + ("" if model.trainer or not model.architecture else ", not loaded here")),
+        ("licence", model.licence),
+        ("note", model.note),
+        *_sources(model.source),
+    ]
+
+
+def _slice_fields(entry: Slice) -> list[tuple[str, object]]:
+    quota = entry.quota
+    return [
+        ("slice", entry.name),
+        ("accelerator type", entry.accelerator_type + (", its default" if entry.default else "")),
+        ("region", entry.region),
+        *((key, value) for key, value in entry.machine_spec.items()),
+        ("replicas", entry.replica_count),
+        ("VPC-SC", {None: "", True: "yes", False: "no"}[entry.vpc_sc]),
+        ("our trainer", "tried" if entry.tried else "never tried on it"),
+        ("quota of a job", f"{quota.amount} of {quota.custom}" if quota else "unknown"),
+        ("… by Spot, flex start", quota.custom_preemptible if quota else ""),
+        ("… of the hosted template", quota.hosted if quota else ""),
+        ("price", f"{entry.price.usd_per_hour:g} USD/h" if entry.price else "unknown: your own catalogue can give one"),
+        ("… source", entry.price.source if entry.price else ""),
+        *(
+            (f"speed of {name}", f"{s.low:,.0f} to {s.high:,.0f} tokens/s ({s.source})")
+            for name, s in entry.speeds.items()
+        ),
+        ("note", entry.note),
+        *_sources(entry.source),
+    ]
+
+
+def _sources(sources: tuple[Source, ...]) -> Iterator[tuple[str, object]]:
+    for source in sources:
+        yield "source", f"{source}" + (f" {source.url}" if source.url else "")

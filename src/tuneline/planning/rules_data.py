@@ -146,7 +146,10 @@ def valid_examples(context: Context) -> Findings:
 
 @rule("data")
 def training_size(context: Context) -> Findings:
-    """10 examples at least and 10,000 at most (chat: 10,000 `author` fields); 500 or more are recommended."""
+    """10 examples at least and 10,000 at most (chat: 10,000 `author` fields); 500 or more are recommended.
+
+    Of Gemini models as many as the catalogue says: of the developer API fewer than 20 are only warned of.
+    """
     found, model = context.data("train"), context.model
     if not usable(found) or model is None or not (found or {}).get("examples"):
         return
@@ -158,6 +161,8 @@ def training_size(context: Context) -> Findings:
             what=f"has {_count(number)}",
             fix=f"at least {model.min_examples}; {model.recommended_examples or 100} are recommended",
         )
+    elif model.few_examples and number < model.few_examples:
+        yield warning(f"{_count(number)}: fewer than {model.few_examples} seldom help")
     elif model.recommended_examples and number < model.recommended_examples:
         yield note(f"{_count(number)}: {model.recommended_examples} or more are recommended")
     is_chat = context.is_chat or (found or {})["format"] == _CHAT

@@ -41,6 +41,13 @@ def retired_model(context: Context) -> Findings:
 
 
 @rule("model")
+def retirement_ahead(context: Context) -> Findings:
+    """A model that takes no new tuning from within half a year, or may take none already, is warned of."""
+    if context.model is not None and (ahead := context.model.retirement_ahead(context.today)):
+        yield warning(ahead)
+
+
+@rule("model")
 def weights_at_hand(context: Context) -> Findings:
     """On the real service the weights must have a place: the catalogue's, or `base_model_uri`.
 
