@@ -69,8 +69,7 @@ class Loop:
         self._evaluation_shape = evaluation_shape
         self._told_to_stop = told_to_stop
         self._pending: list[tuple[int, StepResult, int]] = []
-        self._tokens = 0
-        self._seconds = 0.0
+        self._settled: list[tuple[int, float]] = []
         self._since = time.monotonic()
 
     def batches(self, examples: Sequence[Any]) -> list[Batch]:
@@ -124,7 +123,10 @@ class Loop:
         return self._ended(max(config.train_steps, progress.step), "train_steps")
 
     def _ended(self, steps: int, reason: str) -> Trained:
-        return Trained(steps=steps, stop_reason=reason, tokens_per_second=self._tokens / max(self._seconds, 1e-9))
+        # The first steps waited for their program to be compiled.
+        steady = self._settled[1:] or self._settled
+        speed = sum(tokens for tokens, _ in steady) / max(sum(seconds for _, seconds in steady), 1e-9)
+        return Trained(steps=steps, stop_reason=reason, tokens_per_second=speed)
 
     def _stop(self, done: int, adapter: Any, state: Any, evaluations: Sequence[dict[str, Any]]) -> None:
         if self._pending:
@@ -153,7 +155,8 @@ class Loop:
             )
         now = time.monotonic()
         tokens, seconds = sum(count for _, _, count in self._pending), now - self._since
-        self._tokens, self._seconds, self._since = self._tokens + tokens, self._seconds + seconds, now
+        self._settled.append((tokens, seconds))
+        self._since = now
         self._pending.clear()
         for row in rows:
             row["tokens_per_second"] = round(tokens / max(seconds, 1e-9), 1)
