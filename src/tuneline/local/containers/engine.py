@@ -48,26 +48,29 @@ class Engine:
     program: str
     environment: dict[str, str]
 
-    def call(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def call(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run one command of it, with more in its environment if given; the caller looks at how it ended."""
         line = [self.program, *arguments]
         whole = {**self.environment, **(environment or {})}
-        return subprocess.run(line, env=whole, capture_output=True, text=True, check=False)
+        return subprocess.run(line, env=whole, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
-_known: tuple[float, Engine | str] = (0.0, "")
+_known: tuple[float, Engine] | None = None
 
 
 def find() -> Engine:
     """The engine of this machine. Raises ApiError UNIMPLEMENTED, saying what is missing, where there is none."""
     global _known
-    since, found = _known
-    if not found or time.monotonic() - since > KNOWN_FOR_S:
-        found = _look()
-        _known = (time.monotonic(), found)
-    if isinstance(found, Engine):
-        return found
-    raise ApiError("UNIMPLEMENTED", found, reason="NO_CONTAINER_ENGINE")
+    if _known is not None and time.monotonic() - _known[0] < KNOWN_FOR_S:
+        return _known[1]
+    found = _look()
+    if isinstance(found, str):
+        _known = None
+        raise ApiError("UNIMPLEMENTED", found, reason="NO_CONTAINER_ENGINE")
+    _known = (time.monotonic(), found)
+    return found
 
 
 def _look() -> Engine | str:
@@ -82,16 +85,14 @@ def _look() -> Engine | str:
             continue
         engine = Engine(program=program, environment=environment)
         try:
-            # Only a server that answers can run anything; `podman info` is its server, too.
-            asked = subprocess.run(
-                [program, "info"], env=environment, capture_output=True, text=True, timeout=ANSWER_S, check=False
-            )
+            # Only a server that answers can run anything; podman, which has none, looks at its containers.
+            asked = engine.call("ps", "--quiet", timeout_s=ANSWER_S)
         except (OSError, subprocess.TimeoutExpired) as error:
             failures.append(f"{name}: {error}")
             continue
         if asked.returncode == 0:
             return engine
-        failures.append(f"{name}: {asked.stderr.strip().splitlines()[-1:] or 'it does not answer'}")
+        failures.append(f"{name}: {(asked.stderr.strip().splitlines() or ['it does not answer'])[-1]}")
     if failures:
         return f"no container engine answers ({'; '.join(failures)}): start it"
     return f"there is no container engine on this machine: install one of {', '.join(PROGRAMS)}"

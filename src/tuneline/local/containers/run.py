@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneline.local.containers.engine import Engine
-from tuneline.local.containers.task import HOME, MOUNT
+from tuneline.local.containers.task import CERTIFICATE, HOME, MOUNT
 from tuneline.local.pipelines import launcher
 from tuneline.local.pipelines.job_file import INSTALLING
 
@@ -31,6 +31,7 @@ STOP_S = 8
 """What the container has between SIGTERM and SIGKILL; less than its process here has."""
 UNTOUCHED = 1
 """Modification time given to what is copied in, so that whatever is written after it shows."""
+CERTIFICATES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 REMOVER = 'cat >/dev/null; exec "$0" rm --force --volumes "$1" >/dev/null 2>&1'
 
 
@@ -48,10 +49,12 @@ class Container:
         self.name = f"tuneline-{uuid.uuid4().hex}"
         self.mount = launcher.Mount(folder / "gcs", made=set(task.get("made", ())))
         self.stopping = False
+        self.installing: dict[str, str] = json.loads(os.environ.get(INSTALLING, "{}")) if task["installs"] else {}
+        """What the user has set for pip: its index, proxy, certificates."""
 
     def run(self) -> int:
         """The container's exit code; raises Failed where the engine could not run it."""
-        with self._removed_at_the_end():
+        with Remover(self.engine, self.name):
             self._create()
             for uri in self.task["fetch"]:
                 if _split(uri)[1]:
@@ -65,7 +68,7 @@ class Container:
     def _create(self) -> None:
         given = [word for name, value in self.task["environment"].items() for word in ("--env", f"{name}={value}")]
         # What pip alone is given may hold secrets: it travels by the engine's own environment, and is named only.
-        installing = json.loads(os.environ.get(INSTALLING, "{}")) if self.task["installs"] else {}
+        installing = {**self.installing, **{name: _inside(name) for name in self._certificates()}}
         given += [word for name in installing for word in ("--env", name)]
         entry, *first = self.task["entrypoint"] or [""]
         entrypoint = ["--entrypoint", entry] if entry else []
@@ -106,9 +109,6 @@ class Container:
             start_new_session=True,
         )  # fmt: skip
 
-    def _removed_at_the_end(self) -> Remover:
-        return Remover(self.engine, self.name)
-
     def _call(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         done = self.engine.call(*arguments, environment=environment)
         sys.stderr.write(done.stderr)
@@ -129,11 +129,16 @@ class Container:
                 name = MOUNT.strip("/") + path.removeprefix(self.mount.folder.as_posix())
                 with open(path, "rb") as file:
                     archive.addfile(_entry(name, size=os.path.getsize(path), mode=0o666), file)
-            certificate = self.task["certificate"]
-            content = Path(certificate).read_bytes() if certificate else b""
-            archive.addfile(_entry(f"{HOME}/ca.pem", size=len(content), mode=0o644), io.BytesIO(content))
+            given = {CERTIFICATE: self.task["certificate"]} if self.task["certificate"] else {}
+            for name, path in {**given, **{_inside(n): p for n, p in self._certificates().items()}}.items():
+                content = Path(path).read_bytes()
+                archive.addfile(_entry(name, size=len(content), mode=0o644), io.BytesIO(content))
         copying.stdin.close()
         self._copied(copying)
+
+    def _certificates(self) -> dict[str, str]:
+        """The files of certificates that the user's pip trusts, by the variable that names each."""
+        return {name: path for name, path in self.installing.items() if name in CERTIFICATES and os.path.isfile(path)}
 
     def _folders(self) -> set[str]:
         """Every folder that is to be there: above what was fetched, and above each output."""
@@ -190,6 +195,11 @@ class Remover:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
+
+
+def _inside(variable: str) -> str:
+    """Where the container finds the file that a variable of the user's names."""
+    return f"{HOME}/{variable.lower()}.pem"
 
 
 def _split(uri: str) -> tuple[str, str]:
