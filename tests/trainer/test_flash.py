@@ -59,6 +59,11 @@ def test_segments_cover_their_rows() -> None:
     assert batch.offsets.tolist() == [[0, 100, 130, 200, -1, -1], [0, -1, -1, -1, -1, -1]]
 
 
+def test_the_installed_jax_has_the_packed_layout() -> None:
+    """A jax that moved it would silently cost a Hopper GPU a tenth of its speed: raise the pin knowingly."""
+    assert flash.has_packed_layout()
+
+
 def test_a_cpu_has_no_kernel(architecture: Architecture) -> None:
     """There the plain attention is used, and for Gemma's soft caps and windows everywhere."""
     assert flash.kernel_for(architecture, jnp.bfloat16) == flash.NONE

@@ -7,6 +7,7 @@ fp32, and for models whose attention is more than softmax (Gemma's soft caps and
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +45,18 @@ def kernel_for(architecture: Architecture, dtype: Any) -> str:
     if platform != "gpu" or architecture.head_size % 8:
         return NONE
     capability = tuple(int(part) for part in jax.local_devices()[0].compute_capability.split("."))
-    if capability >= (9, 0) and architecture.head_size <= 256:
+    if capability >= (9, 0) and architecture.head_size <= 256 and has_packed_layout():
         return PACKED
     return MASKED if capability >= (8, 0) and architecture.head_size <= 128 else NONE
+
+
+def has_packed_layout() -> bool:
+    """Whether the installed jax lets cuDNN's packed layout be used: it does so in a module of its own inner part."""
+    try:
+        from jax._src.cudnn.fused_attention_stablehlo import dot_product_attention
+    except ImportError:
+        return False
+    return "q_offsets" in inspect.signature(dot_product_attention).parameters
 
 
 def rows(kernel: str, segments: jax.Array, most: int) -> Rows:
