@@ -45,10 +45,19 @@ def call(
     params: Mapping[str, Any] | None = None,
     retry: bool = True,
     timeout_s: float = 60.0,
+    try_s: float = TRY_S,
 ) -> dict[str, Any]:
     """The answer's JSON object; see `exchange`."""
     return exchange(
-        method, service, path, location=location, body=body, params=params, retry=retry, timeout_s=timeout_s
+        method,
+        service,
+        path,
+        location=location,
+        body=body,
+        params=params,
+        retry=retry,
+        timeout_s=timeout_s,
+        try_s=try_s,
     ).body
 
 
@@ -91,6 +100,7 @@ def exchange(
     params: Mapping[str, Any] | None = None,
     retry: bool = True,
     timeout_s: float = 60.0,
+    try_s: float = TRY_S,
 ) -> Response:
     """Send one call and return the answer with the server's time.
 
@@ -103,6 +113,7 @@ def exchange(
         data: raw bytes in place of `body`, under `content_type`.
         retry: False for a call that spends: it is sent once.
         timeout_s: seconds for everything, tries and pauses together.
+        try_s: seconds for one try of a call that may be repeated; more for one whose answer takes its time.
 
     Raises:
         ServiceError: one of its classes, with the service's own message; `Unavailable` with status 0 where no answer
@@ -119,6 +130,7 @@ def exchange(
             url,
             spends=not retry,
             timeout_s=timeout_s,
+            try_s=try_s,
             params=params,
             data=payload if payload is not None else (b"" if method == "POST" else None),
             headers=headers,
@@ -141,6 +153,7 @@ def send(
     *,
     spends: bool,
     timeout_s: float,
+    try_s: float = TRY_S,
     stream: bool = False,
     **request: Any,
 ) -> requests.Response:
@@ -154,7 +167,7 @@ def send(
     while True:
         left = max(deadline - time.monotonic(), 0.001)
         try:
-            return _try(held, method, url, left if spends else min(left, TRY_S), stream, request)
+            return _try(held, method, url, left if spends else min(left, try_s), stream, request)
         except _Failed as failed:
             pause = max(next(pauses), failed.pause_s)
             if not retry.again(failed.failure, spends=spends) or time.monotonic() + pause >= deadline:

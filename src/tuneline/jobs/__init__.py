@@ -15,6 +15,7 @@ from tuneline.jobs.engines import Claim, Engine, Maker, Request, engine
 from tuneline.jobs.fingerprint import fingerprint
 from tuneline.jobs.interruption import Stopped, stoppable
 from tuneline.jobs.model import Job, JobState
+from tuneline.jobs.predictions import Prediction
 from tuneline.jobs.resource_links import gcp_resources
 from tuneline.jobs.submission import Submission, settings_from_environment, submit
 from tuneline.jobs.terms import Settings
@@ -28,6 +29,7 @@ __all__ = [
     "JobState",
     "Maker",
     "Pace",
+    "Prediction",
     "Request",
     "Settings",
     "Stopped",

@@ -9,6 +9,7 @@ from typing import Any
 from tuneline import errors, objects
 from tuneline.jobs.engines import Claim, Request
 from tuneline.jobs.model import Job
+from tuneline.jobs.predictions import Prediction
 from tuneline.jobs.training_request import request
 from tuneline.jobs.vertex_jobs import VertexJobs
 
@@ -65,6 +66,12 @@ class CustomTraining(VertexJobs):
             yield from objects.read_text(uri).splitlines()
         except errors.NotFound:
             return  # not begun to train yet
+
+    def predict(self, wanted: Prediction) -> str:
+        """See `Engine.predict`; by the trainer in a CustomJob on the plan's slice, made exactly once like any job."""
+        from tuneline.jobs import prediction_job  # it needs this engine
+
+        return prediction_job.predict(self, wanted)
 
 
 def _result_uri(output_uri: str) -> str:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from tuneline.errors import Problem, UsageError
 from tuneline.jobs.model import Job
+from tuneline.jobs.predictions import Prediction
 
 # Underscores: a hyphen in a filter such as `labels.KEY=value` would need quoting rules that no page states.
 LABEL_FINGERPRINT = "tuneline_fingerprint"
@@ -127,6 +128,16 @@ class Engine(Maker, Protocol):
 
     def logs(self, name: str, *, output_uri: str = "") -> Iterator[str]:
         """The job's log, line by line, as far as the engine keeps one."""
+        ...
+
+    def predict(self, wanted: Prediction) -> str:
+        """The URI of one model's predictions over a dataset, a row an example as the trainer writes them.
+
+        What was predicted before is not predicted again; a call that was cut off goes on where it was.
+
+        Raises:
+            ServiceError, JobFailed: the model does not answer, or the job that predicts ended badly.
+        """
         ...
 
 

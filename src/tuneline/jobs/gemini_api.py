@@ -1,7 +1,8 @@
 """The engine `gemini_api`: a tuned model of the Gemini API (the developer API), made with its examples inline.
 
-Here the API takes an id, so the id is the lock: `tl-<fingerprint>-<attempt>`. Whoever comes second is answered 409 and
-adopts; an answer that was lost is found under its name. The ledger still says which attempt counts.
+Here the API takes an id, so the id is the lock: `tl-<fingerprint>-<attempt>`, or the one that the request names, whose
+model then carries that mark in its description. Whoever comes second is answered 409 and adopts; an answer that was
+lost is found under its name. The ledger still says which attempt counts.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Literal
 from tuneline import errors
 from tuneline.errors import Problem, UsageError
 from tuneline.google import rest
+from tuneline.jobs import predictions
 from tuneline.jobs.engines import LABEL_ATTEMPT, LABEL_FINGERPRINT, Claim, Request
 from tuneline.jobs.model import Job, JobState, parse_time
 
@@ -21,6 +23,7 @@ _SERVICE = "generativelanguage"
 # An id has up to 40 characters of a-z, 0-9 and hyphen: google.ai.generativelanguage.v1beta.CreateTunedModelRequest.
 # 30 characters of base 32 are 150 bits of the fingerprint, and leave room for an attempt of five digits.
 _PREFIX, _DIGITS = "tl-", 30
+_MARK = "Made by tuneline as "
 _STATES = {
     "CREATING": JobState.RUNNING,
     "ACTIVE": JobState.SUCCEEDED,
@@ -39,31 +42,40 @@ class GeminiApi:
 
     def create(self, request: Request, claim: Claim, *, timeout_s: float) -> Job:
         """Makes the tuned model, or returns the one of that id: this create call may be repeated."""
-        identifier = _id(claim.fingerprint, claim.attempt)
+        mark = _id(claim.fingerprint, claim.attempt)
+        identifier = _named(str(request.identity.get("tuned_model_id") or ""), claim.attempt) or mark
+        marked = {} if identifier == mark else {"description": f"{_MARK}{mark}"}
         try:
             rest.call(
                 "POST",
                 _SERVICE,
                 "/v1beta/tunedModels",
                 params={"tunedModelId": identifier},
-                body={**request.body, "displayName": request.display_name},
+                body={**request.body, **_display_name(request.display_name), **marked},
                 retry=False,
                 timeout_s=timeout_s,
             )
         except errors.AlreadyExists:
-            # Somebody's, or our own whose answer was lost: the id says that it is this request's.
-            return self.get(f"tunedModels/{identifier}")
+            # Somebody's, or our own whose answer was lost: the mark says that it is this request's.
+            found = self.get(f"tunedModels/{identifier}")
+            if found.labels != _labels(mark):
+                raise errors.InvalidArgument(
+                    f"tunedModels/{identifier} is there, and is another request's → give another tuned_model_id, "
+                    f"or delete it: tuneline jobs delete tunedModels/{identifier}",
+                    status=409,
+                ) from None
+            return found
         return Job(
             name=f"tunedModels/{identifier}",
             state=JobState.RUNNING,
             display_name=request.display_name,
-            labels=_labels(identifier),
+            labels=_labels(mark),
         )
 
     def find(self, project: str, location: str, fingerprint: str) -> list[Job]:
         """See `Engine.find`."""
-        mine = f"tunedModels/{_PREFIX}{fingerprint[:_DIGITS]}-"
-        return [job for job in self.list(project, location) if job.name.startswith(mine)]
+        mine = fingerprint[:_DIGITS]
+        return [job for job in self.list(project, location) if job.labels.get(LABEL_FINGERPRINT) == mine]
 
     def get(self, name: str) -> Job:
         """See `Engine.get`."""
@@ -90,6 +102,44 @@ class GeminiApi:
                     raise
                 rest.call("DELETE", _SERVICE, f"/v1beta/{name}", timeout_s=_LOOK_S)
                 return
+
+    def delete(self, name: str) -> None:
+        """Deletes a tuned model, for good; one that is being tuned is cancelled by it.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        rest.call("DELETE", _SERVICE, f"/v1beta/{name}", timeout_s=_LOOK_S)
+
+    def patch(self, name: str, *, display_name: str | None = None, description: str | None = None) -> Job:
+        """The tuned model with another display name or description; None leaves one as it is.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        body: dict[str, str] = {}
+        if display_name is not None:
+            body["displayName"] = display_name
+        if description is not None:
+            # The mark by which the model is known as a request's stays.
+            said = str(self.get(name).raw.get("description") or "")
+            mark = said[said.index(_MARK) :] if _MARK in said else ""
+            body["description"] = " ".join(part for part in (description, mark) if part)
+        if not body:
+            return self.get(name)
+        told = rest.call(
+            "PATCH", _SERVICE, f"/v1beta/{name}", params={"updateMask": ",".join(body)}, body={"name": name, **body}
+        )
+        return job_of(told)
+
+    def predict(self, wanted: predictions.Prediction) -> str:
+        """See `Engine.predict`; asks the tuned model, or the model that it was tuned from, by generateContent."""
+        return predictions.predict(self.name, wanted, predictions.asking(_SERVICE, f"/v1beta/{wanted.model}"))
+
+    def base_target(self, base_model: str) -> str:
+        """What answers as the untuned base: the model without `-tuning`, the ending of those that take tuning."""
+        name = base_model.removeprefix("models/")
+        return f"models/{name.removesuffix('-tuning')}"
 
     def intact(self, job: Job) -> bool:
         """True: the tuned model is the result, and is there if it was read."""
@@ -125,6 +175,7 @@ def request(
     batch_size: int = 0,
     learning_rate: float = 0.0,
     learning_rate_multiplier: float = 0.0,
+    tuned_model_id: str = "",
     force: bool = False,
     run: str = "",
     on_cancel: Literal["cancel", "leave"] = "cancel",
@@ -135,6 +186,7 @@ def request(
         base_model: e.g. `models/gemini-1.5-flash-001-tuning`; the prefix may be left out.
         examples: pairs of `text_input` and `output`.
         staging: bucket or folder of the ledger; a local folder will do for one machine.
+        tuned_model_id: the id of the tuned model; unset: made of the request's fingerprint.
 
     Raises:
         UsageError: both a learning rate and a multiplier of it.
@@ -163,7 +215,7 @@ def request(
             },
         },
         staging=staging.rstrip("/"),
-        identity={"data": data},
+        identity={"data": data, **({"tuned_model_id": tuned_model_id} if tuned_model_id else {})},
         force=force,
         run=run,
         on_cancel=on_cancel,
@@ -194,7 +246,7 @@ def job_of(resource: Mapping[str, Any]) -> Job:
         name=name,
         state=state,
         display_name=str(resource.get("displayName") or ""),
-        labels=_labels(name.rpartition("/")[2]),
+        labels=_labels(name.rpartition("/")[2]) or _labels(_marked(str(resource.get("description") or ""))),
         error="the service says no more than that" if state is JobState.FAILED else "",
         created=parse_time(resource.get("createTime")),
         started=parse_time(task.get("startTime")),
@@ -205,6 +257,21 @@ def job_of(resource: Mapping[str, Any]) -> Job:
 
 def _id(fingerprint: str, attempt: int) -> str:
     return f"{_PREFIX}{fingerprint[:_DIGITS]}-{attempt}"
+
+
+def _named(identifier: str, attempt: int) -> str:
+    """The id of an attempt where the request names one; a later attempt of it has its number behind it."""
+    return f"{identifier}-{attempt}" if identifier and attempt > 1 else identifier
+
+
+def _marked(description: str) -> str:
+    """Our mark in a tuned model's description, or ''."""
+    return description.partition(_MARK)[2].split(" ", 1)[0]
+
+
+def _display_name(name: str) -> dict[str, str]:
+    """Left out where it is not given: the service makes one up."""
+    return {"displayName": name} if name else {}
 
 
 def _labels(identifier: str) -> dict[str, str]:

@@ -66,7 +66,7 @@ def request(
         project=plan["project"],
         location=plan["regions"]["tuning"],
         display_name=plan["model_display_name"],
-        body=_body(plan, _write_config(staging, config)),
+        body=job_body(plan, write_config(staging, config)),
         staging=staging,
         # The data by digest: other data at the same URI is another job.
         identity={
@@ -101,7 +101,7 @@ def trainer_config(plan: Mapping[str, Any], staged: Mapping[str, Mapping[str, An
     }
 
 
-def _write_config(staging: str, config: Mapping[str, Any]) -> str:
+def write_config(staging: str, config: Mapping[str, Any]) -> str:
     """The URI of the config, which is named by its content: the same config is the same object."""
     data = (json.dumps(config, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
     uri = objects.join(staging, CONFIGS, f"{hashlib.sha256(data).hexdigest()}.json")
@@ -112,7 +112,7 @@ def _write_config(staging: str, config: Mapping[str, Any]) -> str:
     return uri
 
 
-def _body(plan: Mapping[str, Any], config_uri: str) -> dict[str, Any]:
+def job_body(plan: Mapping[str, Any], config_uri: str) -> dict[str, Any]:
     """The CustomJob but for what the claim adds. Field names as in `google.cloud.aiplatform.v1.CustomJob`."""
     chosen = plan["slice"]
     machine = dict(chosen["machine_spec"])

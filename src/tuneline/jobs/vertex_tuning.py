@@ -9,6 +9,7 @@ from typing import Any, Literal
 from tuneline import errors
 from tuneline.errors import Problem, UsageError
 from tuneline.google import rest
+from tuneline.jobs import predictions
 from tuneline.jobs.engines import Claim, Request
 from tuneline.jobs.model import Job
 from tuneline.jobs.vertex_jobs import VertexJobs
@@ -35,7 +36,8 @@ class VertexTuning(VertexJobs):
     def stamped(self, request: Request, claim: Claim) -> dict[str, Any]:
         """The TuningJob to send; the service copies its labels to the tuned model and its endpoint."""
         body = copy.deepcopy(dict(request.body))
-        body["tunedModelDisplayName"] = request.display_name
+        if request.display_name:
+            body["tunedModelDisplayName"] = request.display_name
         body["labels"] = {**request.labels, **claim.labels}
         return body
 
@@ -77,6 +79,42 @@ class VertexTuning(VertexJobs):
             ],
             "dataset": data_losses(job),
         }
+
+    def predict(self, wanted: predictions.Prediction) -> str:
+        """See `Engine.predict`; asks the endpoint where it is served, in a region or in `us` or `eu`."""
+        return predictions.predict(self.name, wanted, predictions.asking("aiplatform", f"/v1/{wanted.model}"))
+
+    def base_target(self, base_model: str, endpoint: str) -> str:
+        """What answers as the untuned base beside a tuned model's endpoint: the publisher's model in the same place.
+
+        A tuned model that was tuned further has an endpoint of its own.
+
+        Raises:
+            NotFound: that model is not served.
+        """
+        if not is_tuned_model(base_model):
+            place = endpoint.partition("/endpoints/")[0]
+            return f"{place}/publishers/google/models/{base_model.rsplit('/', 1)[-1]}"
+        resource = rest.call("GET", "aiplatform", f"/v1/{base_model}", timeout_s=30.0)
+        # The newest endpoint last: that of the last checkpoint, which is what tuning further starts from.
+        served = [str(each["endpoint"]) for each in resource.get("deployedModels") or []]
+        if not served:
+            raise errors.NotFound(f"{base_model} is not served: there is no base to compare with", status=404)
+        return served[-1]
+
+    def choose_checkpoint(self, model: str, checkpoint_id: str) -> None:
+        """Makes a checkpoint the tuned model's default: what is deployed or tuned further where none is named.
+
+        The SDK does the same with `models.update(config={"default_checkpoint_id": …})`.
+        """
+        name = model.partition("@")[0]
+        rest.call(
+            "PATCH",
+            "aiplatform",
+            f"/v1beta1/{name}",
+            params={"updateMask": "defaultCheckpointId"},
+            body={"name": name, "defaultCheckpointId": checkpoint_id},
+        )
 
     def logs(self, name: str, *, output_uri: str = "") -> Iterator[str]:
         """Nothing: a managed job keeps no log; its curves are in its experiment's TensorBoard."""
@@ -124,7 +162,7 @@ def request(
         problems.append(Problem(where="adapter_size", what=f"{adapter_size} is none", fix=f"one of {sizes}"))
     if beta and not preference:
         problems.append(Problem(where="beta", what="belongs to preference tuning alone", fix="leave it out"))
-    further = base_model.startswith("projects/")
+    further = is_tuned_model(base_model)
     if checkpoint_id and not further:
         problems.append(
             Problem(
@@ -167,6 +205,11 @@ def request(
         run=run,
         on_cancel=on_cancel,
     )
+
+
+def is_tuned_model(base_model: str) -> bool:
+    """Whether a base model is a tuned one of the registry, and not a publisher's."""
+    return "/models/" in base_model and "publishers/" not in base_model
 
 
 def data_losses(job: Job) -> dict[str, object]:
