@@ -15,6 +15,7 @@ def deploy_model(
     pipeline_root: str,
     pipeline_job_name: str,
     endpoint: dsl.Output[VertexEndpoint],
+    checkpoint: str = "",
 ) -> NamedTuple("Outputs", [("endpoint_resource_name", str)]):
     """Deploys the model to an endpoint of its own if the plan says so; an endpoint bills by the hour.
 
@@ -24,6 +25,7 @@ def deploy_model(
         pipeline_root: Root folder of the pipeline run; feed it the placeholder `dsl.PIPELINE_ROOT_PLACEHOLDER`.
         pipeline_job_name: Name of the pipeline run; feed it the placeholder `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`.
         endpoint: The endpoint, for components that take a google.VertexEndpoint.
+        checkpoint: Output of `select_checkpoint`, which a managed tuning serves already.
 
     Returns:
         endpoint_resource_name: `projects/P/locations/L/endpoints/E`; empty where nothing was to be deployed.
@@ -33,6 +35,7 @@ def deploy_model(
     return deploy_model.run(
         plan=plan,
         model_resource_name=model_resource_name,
+        checkpoint=checkpoint,
         endpoint=endpoint,
         pipeline_root=pipeline_root,
         pipeline_job_name=pipeline_job_name,

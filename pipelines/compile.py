@@ -17,6 +17,8 @@ from pipelines import stubs
 COMPONENTS = (
     "validate_dataset",
     "plan_tuning",
+    "plan_gemini_tuning",
+    "plan_gemini_api_tuning",
     "upload_dataset",
     "submit_tuning_job",
     "wait_for_tuning_job",
@@ -33,6 +35,10 @@ PIPELINES = {
     "tune_large_model_core": "tune_large_model",
     "tune_large_chat_model": "tune_large_chat_model",
     "tune_large_chat_model_core": "tune_large_chat_model",
+    "tune_gemini": "tune_gemini",
+    "tune_gemini_core": "tune_gemini",
+    "tune_gemini_api": "tune_gemini_api",
+    "tune_gemini_api_core": "tune_gemini_api",
 }
 """Pipeline → module of `pipelines/` in which it stands."""
 

@@ -64,7 +64,10 @@ def carry_out(planned: dsl.PipelineTask) -> Outputs:
         )
     )
     deployed = modest(
-        deploying.deploy_model(plan=plan, model_resource_name=model_resource_name, **RUN).after(evaluated), retries=2
+        deploying.deploy_model(plan=plan, model_resource_name=model_resource_name, checkpoint=checkpoint, **RUN).after(
+            evaluated
+        ),
+        retries=2,
     )
     return Outputs(
         model_resource_name=model_resource_name,

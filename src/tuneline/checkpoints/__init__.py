@@ -6,6 +6,7 @@ A job's output folder is read by URI alone (`docs/checkpoints.md`); nothing here
 from tuneline.checkpoints.choose import Choice, Selection, choose
 from tuneline.checkpoints.curves import Curves, chart, read_curves, render_page
 from tuneline.checkpoints.result import Checkpoint, Evaluation, Result, Rows, read_result, read_rows
+from tuneline.checkpoints.served import Served, ServedChoice, by_epoch, choose_served, settled
 from tuneline.paired import Comparison, compare
 
 __all__ = [
@@ -17,11 +18,16 @@ __all__ = [
     "Result",
     "Rows",
     "Selection",
+    "Served",
+    "ServedChoice",
+    "by_epoch",
     "chart",
     "choose",
+    "choose_served",
     "compare",
     "read_curves",
     "read_result",
     "read_rows",
     "render_page",
+    "settled",
 ]

@@ -24,7 +24,9 @@ class Prediction:
     correct: int | None = None
     """Expected tokens predicted right, each from the true ones before it."""
     finish: str = ""
-    """`stop` or `length`."""
+    """`stop` or `length`, `error` where there is none, or the service's own word."""
+    error: str = ""
+    """Why the example was not answered; the prediction is then empty."""
 
 
 def read_predictions(uri: str) -> list[Prediction]:
@@ -49,6 +51,7 @@ def read_predictions(uri: str) -> list[Prediction]:
                 tokens=None if row.get("tokens") is None else int(row["tokens"]),
                 correct=None if row.get("correct") is None else int(row["correct"]),
                 finish=str(row.get("finish") or ""),
+                error=str(row.get("error") or ""),
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise TunelineError(f"{uri}, line {number} is no prediction: {error!r}") from error

@@ -13,6 +13,7 @@ _FIXED = {
     "storage": "https://storage.googleapis.com",
     "serviceusage": "https://serviceusage.googleapis.com",
     "cloudkms": "https://cloudkms.googleapis.com",
+    "secretmanager": "https://secretmanager.googleapis.com",
 }
 _MULTI_REGIONS = ("us", "eu")
 _REGION = re.compile(r"[a-z]+(-[a-z]+)+[0-9]+")
@@ -23,7 +24,8 @@ def base_url(service: str, location: str | None = None) -> str:
     """The address that `service` answers under, without a trailing slash.
 
     Args:
-        service: `aiplatform`, `storage`, `cloudresourcemanager`, `generativelanguage`, `serviceusage`, `cloudkms`.
+        service: `aiplatform`, `storage`, `cloudresourcemanager`, `generativelanguage`, `serviceusage`, `cloudkms`,
+            `secretmanager`.
         location: for `aiplatform`: a region, a multi-region (`us`, `eu`) or `global` (also meant by None).
 
     Raises:

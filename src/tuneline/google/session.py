@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _store = threading.local()
+_given_key = ""
 
 
 @functools.cache
@@ -34,6 +35,12 @@ def credentials() -> Any:
             f"{error} → run `gcloud auth application-default login`, or set TUNELINE_LOCAL_URL to use the local service"
         ) from error
     return found
+
+
+def use_api_key(key: str) -> None:
+    """From now on this process calls the developer API with the key; '' goes back to that of the environment."""
+    global _given_key
+    _given_key = key
 
 
 def session(service: str, *, fresh: bool = False) -> requests.Session:
@@ -77,4 +84,4 @@ def _api_key(service: str) -> str:
     """The developer API's key, which its documentation advises over OAuth; `''` for every other service."""
     if service != "generativelanguage":
         return ""
-    return os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY") or ""
+    return _given_key or os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY") or ""

@@ -2,7 +2,7 @@
 
 from tuneline.registry.endpoints import Deployment, Endpoint, deploy
 from tuneline.registry.endpoints import get as get_endpoint
-from tuneline.registry.models import BASE_MODEL_LABEL, Model, Upload, get, list_tuned, model_id, upload
+from tuneline.registry.models import BASE_MODEL_LABEL, Model, Upload, address, get, list_tuned, model_id, upload
 from tuneline.registry.versions import upload_version
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Endpoint",
     "Model",
     "Upload",
+    "address",
     "deploy",
     "get",
     "get_endpoint",

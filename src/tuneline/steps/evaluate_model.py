@@ -1,4 +1,4 @@
-"""Scores the tuned model beside its untuned base, on the predictions that the tuning job made at its end."""
+"""Scores the tuned model beside its untuned base, on predictions of both over rows that neither was trained on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tuneline import evaluation
 from tuneline.planning import Plan
 from tuneline.steps.artifacts import Artifact, log_metrics
+from tuneline.steps.job_engines import base_target, predict
 from tuneline.steps.record import recorded
 
 SAMPLES = 12
@@ -38,7 +39,10 @@ def run(
 ) -> Outputs:
     """Scores on the test set where there is one, else on the evaluation set, which it says; else on nothing.
 
+    The trainer has predicted at the end of its job; what it has not, and every managed model, is predicted here.
+
     Raises:
+        ServiceError, JobFailed: a model does not answer.
         NotFound: predictions that the job has named are gone.
         TunelineError: the predictions of base and tuned model are not of the same examples.
     """
@@ -51,7 +55,7 @@ def run(
     ) as record:
         decided = Plan.from_dict(json.loads(plan))
         chosen = json.loads(checkpoint)
-        scored, samples = _evaluate(decided, chosen)
+        scored, samples = _evaluate(decided, chosen, run=pipeline_job_name)
         for note in [scored.get("verdict"), *scored["notes"]]:
             if note:
                 print(note, file=sys.stderr)
@@ -60,30 +64,48 @@ def run(
         return Outputs(evaluation=json.dumps(scored))
 
 
-def _evaluate(plan: Plan, chosen: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _evaluate(plan: Plan, chosen: dict[str, Any], *, run: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The scores, with notes on how far they can be trusted, and the samples for the report."""
     data = "test" if plan.test else "evaluation" if plan.evaluation else ""
     notes = [SEEN] if data == "evaluation" and chosen["selection"] == "evaluation" else []
     empty: dict[str, Any] = {"data": data, "n": 0, "scores": []}
     if not data:
         return {**empty, "notes": [NO_DATA]}, []
-    missing = [
-        whose
-        for whose, uri in (("the untuned base", chosen["base_predictions"]), ("this checkpoint", chosen["predictions"]))
-        if not uri
-    ]
-    if missing:
-        note = f"The tuning job made no predictions of {' nor of '.join(missing)}: nothing could be scored."
-        return {**empty, "notes": [note]}, []
-    base = evaluation.read_predictions(chosen["base_predictions"])
-    tuned = evaluation.read_predictions(chosen["predictions"])
+    base, tuned = (evaluation.read_predictions(uri) for uri in _predictions(plan, chosen, run=run))
+    base, tuned, unanswered = _answered(base, tuned)
+    if unanswered:
+        notes.append(f"{unanswered} examples were not answered by both models, and are not scored.")
     if not tuned:
-        return {**empty, "notes": ["The tuning job's predictions are empty: nothing could be scored."]}, []
+        return {**empty, "notes": [*notes, "The predictions are empty: nothing could be scored."]}, []
     scores = evaluation.compare_models(base, tuned)
     cut = sum(row.finish == "length" for row in tuned)
     if cut:
         notes.append(f"{cut} of {len(tuned)} answers of the tuned model were cut off at the longest length allowed.")
     return {"data": data, **scores.to_dict(), "notes": notes}, evaluation.samples(base, tuned, count=SAMPLES)
+
+
+def _predictions(plan: Plan, chosen: dict[str, Any], *, run: str) -> tuple[str, str]:
+    """The predictions of base and tuned model: those of the training's end, else made now, or found made before."""
+    base, tuned = chosen["base_predictions"], chosen["predictions"]
+    data = plan.test or plan.evaluation
+    assert data is not None  # the caller's
+    if not tuned:
+        model = chosen["uri"]
+        beside = ("",) if not base and plan.engine == "custom_training" else ()
+        tuned = predict(plan, model, data, run=run, beside=beside)
+    if not base:
+        beside = (chosen["uri"],) if not chosen["predictions"] and plan.engine == "custom_training" else ()
+        base = predict(plan, base_target(plan, chosen["uri"]), data, run=run, beside=beside)
+    return base, tuned
+
+
+def _answered(
+    base: list[evaluation.Prediction], tuned: list[evaluation.Prediction]
+) -> tuple[list[evaluation.Prediction], list[evaluation.Prediction], int]:
+    """The rows that both have answered, and how many others there are."""
+    failed = {row.index for row in (*base, *tuned) if row.error}
+    kept = [[row for row in rows if row.index not in failed] for rows in (base, tuned)]
+    return kept[0], kept[1], len(failed)
 
 
 def _flat(scored: dict[str, Any]) -> dict[str, float | int | str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tuneline import objects, planning
@@ -41,7 +42,7 @@ def run(
         pipeline_root=pipeline_root,
         pipeline_job_name=pipeline_job_name,
         compiled_for=compiled_for,
-        inputs={**parameters, "template": template},
+        inputs={**_shown(parameters), "template": template},
     ) as record:
         plan = planning.plan(parameters, json.loads(facts), region=runtime.region(), template=template)
         plan = dataclasses.replace(plan, staging_uri=staging(plan, pipeline_root))
@@ -49,6 +50,13 @@ def run(
             print(line, file=sys.stderr)
         record.result["plan"] = plan.to_dict()
         return Outputs(plan=json.dumps(plan.to_dict()))
+
+
+def _shown(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as they may be written down: what stands where a secret is named may be the secret itself."""
+    named = str(parameters.get("api_key_secret") or "")
+    hidden = {"api_key_secret": "(not shown)"} if named and not named.startswith("projects/") else {}
+    return {**parameters, **hidden}
 
 
 def staging(plan: Plan, pipeline_root: str) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 
 from tuneline import jobs, objects
 from tuneline.errors import NotFound, ServiceError
+from tuneline.planning import Plan
 from tuneline.steps.artifacts import Artifact, write_page
+from tuneline.steps.job_engines import engine_of
 from tuneline.steps.record import recorded
 
 
@@ -62,7 +64,7 @@ def _cancel_what_is_left(folder: str) -> str:
     """
     try:
         submitted = objects.read_json(f"{folder}/submit_tuning_job.json")["result"].get("submission")
-        engine = objects.read_json(f"{folder}/plan_tuning.json")["result"]["plan"]["engine"]
+        plan = Plan.from_dict(objects.read_json(f"{folder}/plan_tuning.json")["result"]["plan"])
     except NotFound:
         return ""
     if not submitted:
@@ -71,7 +73,7 @@ def _cancel_what_is_left(folder: str) -> str:
     if not submission.ours or submission.on_cancel != "cancel":
         return ""
     try:
-        held = jobs.engine(engine)
+        held = engine_of(plan)
         if not held.get(submission.name).state.live:
             return ""
         held.cancel(submission.name)

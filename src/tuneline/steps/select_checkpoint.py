@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tuneline import checkpoints
 from tuneline.planning import Plan
+from tuneline.steps import served_checkpoints
 from tuneline.steps.artifacts import Artifact, log_metrics, write_page
 from tuneline.steps.record import recorded
 
@@ -26,11 +27,12 @@ def run(
     pipeline_job_name: str,
     compiled_for: str,
 ) -> Outputs:
-    """Chooses as `tuneline.checkpoints.choose` does; the same job always gives the same choice.
+    """Chooses as `tuneline.checkpoints` does; the same job, and the same answers, always give the same choice.
 
     Raises:
         JobFailed: the job kept no checkpoint.
         UsageError: selection by evaluation was asked for, and nothing was evaluated.
+        ServiceError: a checkpoint that is served does not answer.
     """
     with recorded(
         "select_checkpoint",
@@ -40,12 +42,20 @@ def run(
         inputs={},
     ) as record:
         decided = Plan.from_dict(json.loads(plan))
-        finished = checkpoints.read_result(json.loads(result)["output_uri"])
-        choice = checkpoints.choose(finished, _selection(decided))
+        waited = json.loads(result)
+        if decided.managed:
+            choice, more, drawn = served_checkpoints.select(decided, waited, run=pipeline_job_name)
+        else:
+            finished = checkpoints.read_result(waited["output_uri"])
+            choice = checkpoints.choose(finished, _selection(decided))
+            drawn = checkpoints.read_curves(finished.output_uri)
+            more = {
+                "output_uri": finished.output_uri,
+                "base_predictions": finished.base_predictions,
+                "base_model": dict(finished.base_model),
+            }
         print(choice.reason, file=sys.stderr)
-
-        drawn = checkpoints.read_curves(finished.output_uri)
-        title = f"{decided.model_display_name}: training"
+        title = f"{decided.model_display_name or waited['job']}: training"
         write_page(
             curves,
             checkpoints.render_page(drawn, title=title, chosen=choice.checkpoint.step, reason=choice.reason),
@@ -62,12 +72,7 @@ def run(
                 "base_evaluation_token_accuracy": choice.base.accuracy if choice.base else None,
             },
         )
-        chosen = {
-            **choice.to_dict(),
-            "output_uri": finished.output_uri,
-            "base_predictions": finished.base_predictions,
-            "base_model": dict(finished.base_model),
-        }
+        chosen = {**choice.to_dict(), **more}
         record.result.update(checkpoint=chosen, curves=drawn.to_dict(), curves_uri=curves.uri)
         return Outputs(checkpoint=json.dumps(chosen))
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tuneline import jobs
 from tuneline.planning import Plan
+from tuneline.steps.job_engines import engine_of
 from tuneline.steps.job_requests import requests
 from tuneline.steps.record import recorded
 
@@ -23,7 +24,7 @@ def run(*, plan: str, staged: str, pipeline_root: str, pipeline_job_name: str, c
     """Submits exactly one job for the request (`docs/exactly-once.md`), on the first choice that has capacity.
 
     Raises:
-        UsageError: the plan's engine cannot be used by this version.
+        UsageError: a value that the engine's API cannot take.
         ServiceError: the service refuses the job, in its own words.
     """
     with recorded(
@@ -34,7 +35,7 @@ def run(*, plan: str, staged: str, pipeline_root: str, pipeline_job_name: str, c
         inputs={},
     ) as record:
         decided = Plan.from_dict(json.loads(plan))
-        engine = jobs.engine(decided.engine)
+        engine = engine_of(decided)
         wanted, *fallbacks = requests(decided, json.loads(staged), run=pipeline_job_name)
         submission = jobs.submit(engine, wanted, fallbacks=fallbacks)
         for line in told(decided, submission):
@@ -54,4 +55,6 @@ def told(plan: Plan, submission: jobs.Submission) -> Iterator[str]:
         yield f"{place} was given up: {reason}"
     where = f" on {places[submission.choice]}" if plan.alternatives else ""
     how = "adopted" if submission.adopted else "made"
-    yield f"{how} {submission.name}{where}; it writes to {submission.output_uri}"
+    # A managed job keeps what it makes in the registry.
+    output = "" if plan.managed else f"; it writes to {submission.output_uri}"
+    yield f"{how} {submission.name}{where}{output}"

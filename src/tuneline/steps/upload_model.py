@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tuneline import registry
 from tuneline.planning import Plan
 from tuneline.steps.artifacts import Artifact
+from tuneline.steps.job_engines import engine_of
 from tuneline.steps.record import recorded
 
 
@@ -21,7 +22,10 @@ def run(
 ) -> Outputs:
     """Uploads to the upload region of the plan; the same checkpoint under the same name is the same model.
 
+    A managed tuning has made its model already, which is taken as it is.
+
     Raises:
+        NotFound: that model is gone.
         ServiceError: the service refuses the model, in its own words.
     """
     with recorded(
@@ -33,6 +37,12 @@ def run(
     ) as record:
         decided = Plan.from_dict(json.loads(plan))
         chosen = json.loads(checkpoint)
+        if decided.managed:
+            name, uri = _managed(decided, str(chosen["model"]))
+            print(f"{name} was put there by the tuning itself", file=sys.stderr)
+            model.uri, model.metadata["resourceName"] = uri, name
+            record.result.update(model_resource_name=name, adopted=True, display_name=decided.model_display_name)
+            return Outputs(model_resource_name=name)
         uploaded = registry.upload(
             registry.Upload(
                 project=decided.project,
@@ -58,3 +68,12 @@ def run(
             artifact_uri=uploaded.artifact_uri,
         )
         return Outputs(model_resource_name=uploaded.name)
+
+
+def _managed(plan: Plan, name: str) -> tuple[str, str]:
+    """Name and address of the model that a managed tuning made: of the registry, or of the developer API."""
+    if plan.engine == "gemini_api":
+        engine_of(plan).get(name)
+        return name, f"https://generativelanguage.googleapis.com/v1beta/{name}"
+    found = registry.get(name)
+    return found.name, found.uri
