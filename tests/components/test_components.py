@@ -13,6 +13,8 @@ from pipelines.compile import COMPONENTS
 from tuneline._version import __version__
 from tuneline.runs import templates
 
+STEPS = {"plan_gemini_tuning": "plan_tuning", "plan_gemini_api_tuning": "plan_tuning"}
+"""Components that are typed fronts of one step: each passes the template whose rules hold."""
 MINOR = ".".join(__version__.split(".")[:2])
 
 
@@ -32,12 +34,14 @@ def test_a_body_is_one_import_and_one_call_with_every_parameter(name):
     """So that the logic lies in the library, where it is tested, and in no YAML."""
     imported, called = body(name)
     assert isinstance(imported, ast.ImportFrom)
-    assert (imported.module, [alias.name for alias in imported.names]) == ("tuneline.steps", [name])
+    step = STEPS.get(name, name)
+    assert (imported.module, [alias.name for alias in imported.names]) == ("tuneline.steps", [step])
     call = called.value
-    assert ast.unparse(call.func) == f"{name}.run"
+    assert ast.unparse(call.func) == f"{step}.run"
     passed = {keyword.arg: keyword.value for keyword in call.keywords}
-    assert set(passed) == {*inspect.signature(component(name).python_func).parameters, "compiled_for"}
-    assert all(ast.unparse(value) == key for key, value in passed.items() if key != "compiled_for")
+    constants = {"compiled_for"} | ({"template"} if name in STEPS else set())
+    assert set(passed) == {*inspect.signature(component(name).python_func).parameters, *constants}
+    assert all(ast.unparse(value) == key for key, value in passed.items() if key not in constants)
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
@@ -50,7 +54,7 @@ def test_a_body_names_the_minor_version_of_the_library(name):
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_a_step_takes_what_its_component_passes(name):
     """The step's own signature binds every parameter of the component, so that no call can fail by a name."""
-    step = importlib.import_module(f"tuneline.steps.{name}")
+    step = importlib.import_module(f"tuneline.steps.{STEPS.get(name, name)}")
     parameters = inspect.signature(component(name).python_func).parameters
     inspect.signature(step.run).bind(**dict.fromkeys([*parameters, "compiled_for"], None))
 
@@ -58,7 +62,7 @@ def test_a_step_takes_what_its_component_passes(name):
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_a_steps_outputs_are_those_of_its_component(name):
     annotation = inspect.signature(component(name).python_func).return_annotation
-    step = importlib.import_module(f"tuneline.steps.{name}")
+    step = importlib.import_module(f"tuneline.steps.{STEPS.get(name, name)}")
     declared = () if annotation is inspect.Signature.empty else annotation._fields
     assert getattr(getattr(step, "Outputs", None), "_fields", ()) == declared
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tuneline import objects
-from tuneline.runs import templates
+from tuneline.runs.records import STEPS
 
 DATA = Path(__file__).resolve().parents[2] / "examples" / "data" / "numbers"
 COMPILED = Path(__file__).resolve().parents[2] / "compiled"
@@ -82,7 +82,7 @@ def test_the_submitted_pipeline_tunes_and_reports(vertex_environment, tmp_path):
     records = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     report = records.pop("report")
     assert {record["state"] for record in records.values()} == {"succeeded"}
-    assert set(records) == {name.replace("-", "_") for name in templates.names("components")}
+    assert set(records) == {*STEPS, "report_run"}
 
     assert report["state"] == "succeeded"
     assert report["curves"]["train_loss"]

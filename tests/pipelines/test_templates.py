@@ -18,7 +18,7 @@ def test_templates_are_found_by_either_spelling_and_suggested_where_misspelt():
     assert templates.spec("tune_large_model") == templates.spec("tune-large-model")
     with pytest.raises(UsageError, match="did you mean tune-large-model"):
         templates.spec("tune-larg-model")
-    with pytest.raises(UsageError, match="one of: tune-large-chat-model"):
+    with pytest.raises(UsageError, match="one of: tune-gemini, "):
         templates.spec("nothing")
 
 

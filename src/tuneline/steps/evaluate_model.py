@@ -39,10 +39,10 @@ def run(
 ) -> Outputs:
     """Scores on the test set where there is one, else on the evaluation set, which it says; else on nothing.
 
-    The trainer has predicted at the end of its job; what it has not, and every managed model, is predicted here.
+    The trainer has predicted at the end of its job; a managed model and its base are asked here.
 
     Raises:
-        ServiceError, JobFailed: a model does not answer.
+        ServiceError: a managed model does not answer.
         NotFound: predictions that the job has named are gone.
         TunelineError: the predictions of base and tuned model are not of the same examples.
     """
@@ -71,7 +71,13 @@ def _evaluate(plan: Plan, chosen: dict[str, Any], *, run: str) -> tuple[dict[str
     empty: dict[str, Any] = {"data": data, "n": 0, "scores": []}
     if not data:
         return {**empty, "notes": [NO_DATA]}, []
-    base, tuned = (evaluation.read_predictions(uri) for uri in _predictions(plan, chosen, run=run))
+    sources = _predictions(plan, chosen, run=run)
+    missing = [whose for whose, uri in sources.items() if not uri]
+    if missing:
+        # A job for them would cost what no plan has told.
+        note = f"The tuning job made no predictions of {' nor of '.join(missing)}: nothing could be scored."
+        return {**empty, "notes": [note]}, []
+    base, tuned = (evaluation.read_predictions(uri) for uri in sources.values())
     base, tuned, unanswered = _answered(base, tuned)
     if unanswered:
         notes.append(f"{unanswered} examples were not answered by both models, and are not scored.")
@@ -84,19 +90,14 @@ def _evaluate(plan: Plan, chosen: dict[str, Any], *, run: str) -> tuple[dict[str
     return {"data": data, **scores.to_dict(), "notes": notes}, evaluation.samples(base, tuned, count=SAMPLES)
 
 
-def _predictions(plan: Plan, chosen: dict[str, Any], *, run: str) -> tuple[str, str]:
-    """The predictions of base and tuned model: those of the training's end, else made now, or found made before."""
-    base, tuned = chosen["base_predictions"], chosen["predictions"]
+def _predictions(plan: Plan, chosen: dict[str, Any], *, run: str) -> dict[str, str]:
+    """Whose → the URI of its predictions: those of the training's end, or of a managed model those made now."""
+    if plan.managed is None:
+        return {"the untuned base": chosen["base_predictions"], "this checkpoint": chosen["predictions"]}
     data = plan.test or plan.evaluation
     assert data is not None  # the caller's
-    if not tuned:
-        model = chosen["uri"]
-        beside = ("",) if not base and plan.engine == "custom_training" else ()
-        tuned = predict(plan, model, data, run=run, beside=beside)
-    if not base:
-        beside = (chosen["uri"],) if not chosen["predictions"] and plan.engine == "custom_training" else ()
-        base = predict(plan, base_target(plan, chosen["uri"]), data, run=run, beside=beside)
-    return base, tuned
+    base = base_target(plan, chosen["uri"])
+    return {whose: predict(plan, model, data, run=run) for whose, model in (("base", base), ("tuned", chosen["uri"]))}
 
 
 def _answered(

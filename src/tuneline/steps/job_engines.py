@@ -22,7 +22,7 @@ def engine_of(plan: Plan) -> jobs.Engine:
     return jobs.engine(plan.engine)
 
 
-def predict(plan: Plan, model: str, data: Data, *, run: str, beside: tuple[str, ...] = ()) -> str:
+def predict(plan: Plan, model: str, data: Data, *, run: str) -> str:
     """The URI of a model's predictions over one of the plan's sets, as it was staged; `model`: see `Prediction`.
 
     Raises:
@@ -41,7 +41,6 @@ def predict(plan: Plan, model: str, data: Data, *, run: str, beside: tuple[str, 
             limit=managed.prediction_limit,
             per_minute=managed.predictions_per_minute,
             plan=plan.to_dict() if plan.engine == "custom_training" else {},
-            beside=beside,
             run=run,
         )
     )
