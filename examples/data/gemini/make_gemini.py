@@ -1,7 +1,7 @@
 """Makes the "next number" set in the formats of Gemini, from examples/data/numbers: `python make_gemini.py`.
 
-`contents` for tuning jobs of Vertex AI, `text_input` and `output` for tuned models of the Gemini API. The latter get the
-first 400 examples: such sets have a few hundred.
+`contents` for tuning jobs of Vertex AI, `text_input` and `output` for tuned models of the Gemini API. The latter get
+the first 400 examples: such sets have a few hundred.
 """
 
 from __future__ import annotations
