@@ -10,6 +10,7 @@ objects; `UsageError` for a URI that is none.
 
 from tuneline.objects.info import ObjectInfo
 from tuneline.objects.uniform import (
+    clear_unfinished,
     copy,
     create,
     delete,
@@ -29,6 +30,7 @@ from tuneline.objects.uris import is_cloud, join
 
 __all__ = [
     "ObjectInfo",
+    "clear_unfinished",
     "copy",
     "create",
     "delete",

@@ -17,7 +17,8 @@ from tuneline.objects import checksums
 from tuneline.objects.info import ObjectInfo
 from tuneline.objects.uris import path_of
 
-# Names under which bytes are written before they get their own; never listed. What a kill leaves behind is harmless.
+# Names under which bytes are written before they get their own; never listed. What a kill leaves behind is harmless;
+# `clear_unfinished` takes it away.
 _UNFINISHED = ".tuneline-unfinished-"
 
 
@@ -81,6 +82,13 @@ def delete(uri: str) -> None:
     """Remove the file."""
     with _typed(uri):
         path_of(uri).unlink()
+
+
+def clear_unfinished(folder_uri: str) -> None:
+    """Remove what killed writers left in a folder and below it."""
+    with _typed(folder_uri):
+        for left in list(path_of(folder_uri).rglob(f"{_UNFINISHED}*")):
+            left.unlink(missing_ok=True)
 
 
 def list_objects(prefix_uri: str) -> Iterator[ObjectInfo]:

@@ -93,6 +93,12 @@ def exists(uri: str) -> bool:
     return True
 
 
+def clear_unfinished(folder_uri: str) -> None:
+    """Remove what killed writers left in a folder; only for whoever alone writes there. Cloud Storage keeps nothing."""
+    if not is_cloud(folder_uri):
+        files.clear_unfinished(folder_uri)
+
+
 def list_objects(prefix_uri: str) -> Iterator[ObjectInfo]:
     """The objects whose URI begins with the prefix, in order; end it with `/` to mean a folder."""
     return cloud.list_objects(prefix_uri) if is_cloud(prefix_uri) else files.list_objects(prefix_uri)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,11 +86,20 @@ def resolve(requested: str, *, stand_in: str) -> Reference:
 
 
 def load(reference: Reference, *, dtype: Any) -> BaseModel:
-    """The base of a reference, its weights in `dtype`; gs:// folders pass through a temporary one."""
+    """The base of a reference, its weights in `dtype`."""
+    with local_folder(reference) as folder:
+        return _load(reference, folder, dtype)
+
+
+@contextlib.contextmanager
+def local_folder(reference: Reference) -> Iterator[Path]:
+    """The folder of a reference on this machine; one at gs:// is a temporary copy."""
     if reference.used == BUILT_IN:
-        return _load(reference, BUILT_IN_FOLDER, dtype)
+        yield BUILT_IN_FOLDER
+        return
     if not objects.is_cloud(reference.used):
-        return _load(reference, Path(reference.used.removeprefix("file://")), dtype)
+        yield Path(reference.used.removeprefix("file://"))
+        return
     with tempfile.TemporaryDirectory(prefix="tuneline-base-") as name:
         folder = Path(name)
         prefix = reference.used.rstrip("/") + "/"
@@ -97,7 +107,7 @@ def load(reference: Reference, *, dtype: Any) -> BaseModel:
             part = info.uri.removeprefix(prefix)
             if "/" not in part and part.endswith((".json", ".safetensors", ".jinja")):
                 objects.download_file(info.uri, folder / part)
-        return _load(reference, folder, dtype)
+        yield folder
 
 
 def _load(reference: Reference, folder: Path, dtype: Any) -> BaseModel:

@@ -6,13 +6,12 @@ had not been stopped: its adapter is kept in fp32, and everything else is a func
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tuneline import objects, paired
+from tuneline import objects
 
 _COMPLETE = re.compile(r"checkpoints/step-(\d{6,})/checkpoint\.json$")
 STATE = "training_state.safetensors"
@@ -68,6 +67,15 @@ def newest_with_state(output: str) -> Checkpoint | None:
     return None
 
 
+def sweep(output: str) -> None:
+    """Delete what is left of checkpoints whose writing or removal was cut off: they do not count, and never will."""
+    prefix = objects.join(output, "checkpoints") + "/"
+    whole = {checkpoint.uri for checkpoint in complete(output)}
+    for info in list(objects.list(prefix)):
+        if info.uri.rpartition("/")[0] not in whole:
+            objects.delete(info.uri)
+
+
 def read_adapter_files(uri: str) -> dict[str, bytes]:
     """The files of the adapter in a folder, by name; NotFound where one is missing."""
     return {part: objects.read_bytes(objects.join(uri, part)) for part in ADAPTER}
@@ -78,35 +86,3 @@ def remove(checkpoint: Checkpoint) -> None:
     objects.delete(objects.join(checkpoint.uri, "checkpoint.json"))
     for info in list(objects.list(checkpoint.uri + "/")):
         objects.delete(info.uri)
-
-
-def candidates(output: str, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """The checkpoints worth predicting with: the one that selection will keep, the best, and the last.
-
-    The rule is selection's own (`tuneline.paired`), on the same files, so that what is kept has been predicted with.
-    """
-    evaluated = [checkpoint for checkpoint in checkpoints if checkpoint.record["evaluation"]]
-    chosen = {checkpoints[-1].step: checkpoints[-1]}
-    if evaluated:
-        best = max(evaluated, key=_rank)
-        rows = _evaluation_rows(output, best)
-
-        def best_minus(candidate: Checkpoint) -> paired.Comparison:
-            correct = [row["correct"] for row in _evaluation_rows(output, candidate)]
-            tokens = [row["tokens"] for row in rows]
-            return paired.compare(correct, [row["correct"] for row in rows], weights=tokens)
-
-        kept = paired.earliest_as_good([c for c in evaluated if c.step <= best.step], best, best_minus)
-        chosen |= {best.step: best, kept.step: kept}
-    return [chosen[step] for step in sorted(chosen)]
-
-
-def _rank(checkpoint: Checkpoint) -> tuple[float, float, int]:
-    evaluation = checkpoint.record["evaluation"]
-    return evaluation["accuracy"], -evaluation["loss"], -checkpoint.step
-
-
-def _evaluation_rows(output: str, checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    """The per-example figures of a checkpoint's evaluation, in the order of the set."""
-    uri = objects.join(output, "evaluations", f"step-{checkpoint.step:06d}.jsonl")
-    return [json.loads(line) for line in objects.read_bytes(uri).splitlines()]

@@ -16,7 +16,11 @@ BUILT_IN = "builtin:tiny"
 TRAIN, PREDICT = "train", "predict"
 SUPERVISED, PREFERENCE = "supervised", "preference"
 SKIP, CUT = "skip", "cut"
-CHOICES = {"method": (SUPERVISED, PREFERENCE), "long_prompts": (SKIP, CUT)}
+CHOICES = {
+    "method": (SUPERVISED, PREFERENCE),
+    "long_prompts": (SKIP, CUT),
+    "enable_checkpoint_selection": ("default", "true", "false"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +54,12 @@ class Config:
     evaluation_interval: int = 20
     """Steps between two evaluations and checkpoints."""
     early_stopping: bool = True
+    enable_checkpoint_selection: str = "default"
+    """`true`: the earliest checkpoint that is as good as the best; `false`: the last; `default`: `true` with a set."""
+    keep_checkpoints: int = 20
+    """Checkpoints kept at most; 0: all."""
+    export_merged: bool = False
+    """Whether the selected checkpoint is also written as a whole model."""
     seed: int = 0
     max_new_tokens: int = 0
     """Longest prediction, in tokens."""
@@ -99,6 +109,7 @@ _LEAST: dict[str, float] = {
     "learning_rate": 0,
     "max_length": 0,
     "evaluation_interval": 1,
+    "keep_checkpoints": 0,
     "seed": 0,
     "max_new_tokens": 0,
     "temperature": 0,
@@ -141,6 +152,9 @@ def read_config(value: object, *, where: str) -> Config | PredictionConfig:
             problems.append(Problem(where=f"{where}: {name}", what=f"{problem}, and is {entry!r}"))
         else:
             given[name] = float(entry) if field.type == "float" else entry
+    if given.get("enable_checkpoint_selection") == "true" and not given.get("evaluation_data"):
+        what, fix = "is true, and there is no evaluation set", "name evaluation_data, or leave it out"
+        problems.append(Problem(where=f"{where}: enable_checkpoint_selection", what=what, fix=fix))
     if problems:
         raise UsageError(problems, title="the trainer's configuration is refused")
     return kind(**given)

@@ -39,6 +39,7 @@ def locked(output: str) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OutputInUse(f"{output} is in use by another process: wait for it, or name another output") from error
+        objects.clear_unfinished(output)
         yield
 
 

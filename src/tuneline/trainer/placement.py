@@ -41,7 +41,7 @@ class Placement:
         """A weight on its devices, cut along the longest axis that all can share evenly; a layer's first axis is the
         layer and stays whole."""
         if self.mesh is None:
-            return jax.numpy.asarray(array)
+            return jax.device_put(array, may_alias=True)  # never written to afterwards: a CPU need not copy it
         free = range(1 if name not in ("embed", "norm", "head") else 0, array.ndim)
         axes = [axis for axis in free if array.shape[axis] % self.devices == 0]
         cut = max(axes, key=lambda axis: array.shape[axis], default=None)

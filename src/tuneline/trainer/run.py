@@ -9,7 +9,7 @@ from typing import Any
 
 from tuneline import objects
 from tuneline.errors import Problem, UsageError
-from tuneline.trainer import checkpoints, claim, cluster, devices
+from tuneline.trainer import checkpoints, claim, cluster, devices, selection
 from tuneline.trainer.config import PREFERENCE, Config, PredictionConfig, read_config
 from tuneline.trainer.metrics import Metrics, read_rows
 from tuneline.trainer.output import begin, locked, say
@@ -74,6 +74,9 @@ def _train(
     program = make()
     adapter = placement.whole(_first_adapter(run))
     progress = Progress(step=0, adapter=adapter, state=placement.whole(rule.init(adapter)), evaluations=())
+    # What an attempt that died was about to delete goes first: the same checkpoints are left as without its death.
+    checkpoints.sweep(output)
+    selection.prune(output, run.config)
     newest = checkpoints.newest_with_state(output)
     if newest is not None:
         from safetensors.numpy import load
@@ -103,7 +106,8 @@ def _train(
         if share is not None:
             say(f"{speed:.0f} tokens/s, MFU {share:.1%} (tokens/s × 4 × parameters ÷ peak bf16 FLOP/s of all devices)")
     predictions = _predict(run, program, output, told_to_stop)
-    made = [c for c in checkpoints.complete(output) if not c.record["stopped"]]
+    merged = _export_merged(run, output, told_to_stop)
+    made = selection.made(output)
     base_evaluation = next((e for e in made[-1].record["evaluations"] if e["step"] == 0), None)
     result = {
         "state": "succeeded",
@@ -123,6 +127,7 @@ def _train(
             "evaluation": {k: v for k, v in base_evaluation.items() if k != "step"} if base_evaluation else None,
             "predictions": predictions.get(0, ""),
         },
+        "merged": merged,
         "base_model": base.to_dict(),
         "dataset": {
             "examples": len(run.train.examples),
@@ -195,11 +200,30 @@ def _predict(run: Any, program: Any, output: str, told_to_stop: Callable[[], boo
     def write(name: str, adapter: Callable[[], Any]) -> str:
         return write_predictions(predictor, adapter, examples, output=output, name=name, told_to_stop=told_to_stop)
 
-    made = [c for c in checkpoints.complete(output) if not c.record["stopped"]]
     out = {0: write("base", untrained)}
-    for each in checkpoints.candidates(output, made):
+    for each in selection.candidates(output, selection.made(output), run.config):
         out[each.step] = write(f"step-{each.step:06d}", partial(trained, each.uri))
     return out
+
+
+def _export_merged(run: Any, output: str, told_to_stop: Callable[[], bool]) -> dict[str, Any] | None:
+    """The selected checkpoint as a whole model, where that is asked for: its step and the folder's URI."""
+    if not run.config.export_merged:
+        return None
+    import jax
+
+    from tuneline.trainer.lora import read_adapter
+    from tuneline.trainer.merging import write_merged
+
+    chosen = selection.selected(output, selection.made(output), run.config)
+    files = checkpoints.read_adapter_files(chosen.uri)
+    adapter, scale = read_adapter(files, run.base.architecture, where=chosen.uri)
+    uri = objects.join(output, "merged")
+    if jax.process_index() == 0:
+        # Every host could; none but the one whose output counts need have the room for it.
+        write_merged(run.base, adapter, scale, uri=uri, told_to_stop=told_to_stop)
+    say(f"{uri} is the model of step {chosen.step}, merged")
+    return {"step": chosen.step, "uri": uri}
 
 
 def _ended_before(newest: checkpoints.Checkpoint, config: Config) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tuneline import objects
 from tuneline.errors import TunelineError
-from tuneline.trainer import checkpoints, stopping
+from tuneline.trainer import checkpoints, selection, stopping
 from tuneline.trainer.checkpoints import Checkpoint
 from tuneline.trainer.evaluation import Evaluation, ExampleScore, score, summarise, to_lines
 from tuneline.trainer.lora import adapter_files
@@ -110,6 +110,7 @@ class Loop:
                 self.metrics.add({**last, **evaluation_row})
                 self.metrics.flush()
                 self._save(done, adapter, state, evaluations, stopped=False)
+                selection.prune(self.output, config)
                 self._say(done, {**last, **evaluation_row})
                 accuracies = [entry["accuracy"] for entry in evaluations]
                 if config.early_stopping and done < config.train_steps and stopping.should_stop(accuracies):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from tuneline.errors import Problem, UsageError
 from tuneline.trainer.architecture import Architecture
+from tuneline.trainer.tensors import FLOATS, Tensor, read_folder
 
 MODULES = {
     "q": "self_attn.q_proj",
@@ -24,6 +23,8 @@ MODULES = {
     "down": "mlp.down_proj",
 }
 """Our name of a linear layer → its place in a layer of a Hugging Face folder."""
+ALIGNMENT = 64
+"""Bytes; XLA's own for buffers of a CPU."""
 
 
 def tensor_names(architecture: Architecture) -> dict[str, str]:
@@ -47,80 +48,82 @@ def tensor_names(architecture: Architecture) -> dict[str, str]:
 def load_weights(
     folder: Path, architecture: Architecture, dtype: Any, place: Callable[[str, np.ndarray], Any] | None = None
 ) -> dict[str, Any]:
-    """The weight tree of a folder, in `dtype`; a layer's tensors are stacked one kind at a time, so no more than one
-    kind is in memory twice. `place(name, array)` puts each on its devices.
+    """The weight tree of a folder, in `dtype`; a kind's tensors are read one by one into their stack, so no more than
+    a tensor, or one stack on its way to the devices, is in memory twice. `place(name, array)` puts each on its devices.
 
     Raises:
         UsageError: tensors that are missing, by name, or of another shape than `config.json` says.
     """
-    put = place or (lambda _, array: jnp.asarray(array))
-    with ExitStack() as stack:
-        read = _reader(folder, stack)
-        names = tensor_names(architecture)
-        singles = {"embed": "model.embed_tokens.weight", "norm": "model.norm.weight"}
-        if not architecture.tied:
-            singles["head"] = "lm_head.weight"
-        wanted = [*singles.values(), *(n.format(i) for n in names.values() for i in range(architecture.layers))]
-        missing = [name for name in wanted if name not in read.files]
-        if missing:
-            what = f"{len(missing)} tensors are missing: {', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}"
-            raise UsageError([Problem(where=str(folder), what=what, fix="name the whole folder of the model")])
+    put = place or (lambda _, array: jax.device_put(array, may_alias=True))
+    tensors = read_folder(folder)
+    names = tensor_names(architecture)
+    singles = {"embed": "model.embed_tokens.weight", "norm": "model.norm.weight"}
+    if not architecture.tied:
+        singles["head"] = "lm_head.weight"
+    _check(folder, tensors, architecture, singles, names)
 
-        def single(name: str, tensor: str) -> np.ndarray:
-            array = read(tensor).astype(dtype)
-            return np.ascontiguousarray(array.T) if name == "head" else array
+    def single(name: str, tensor: str) -> np.ndarray:
+        array = tensors[tensor].read()
+        turned = array.T if name == "head" else array
+        room = _room(turned.shape, dtype)
+        room[...] = turned
+        return room
 
-        weights: dict[str, Any] = {name: put(name, single(name, tensor)) for name, tensor in singles.items()}
-        layers: dict[str, Any] = {}
-        for name, pattern in names.items():
-            parts = [read(pattern.format(layer)) for layer in range(architecture.layers)]
-            shape = parts[0].T.shape if name in MODULES else parts[0].shape
-            stacked = np.empty((len(parts), *shape), dtype)
-            for layer, part in enumerate(parts):
-                stacked[layer] = part.T if name in MODULES else part
-            expected = architecture.linear_shapes.get(name, shape)
-            if shape != expected:
-                what = f"{pattern.format(0)} is {shape}, and config.json makes it {expected} (in, out)"
-                raise UsageError(
-                    [Problem(where=str(folder), what=what, fix="the folder's files do not belong together")]
-                )
-            layers[name] = put(name, stacked)
+    weights: dict[str, Any] = {name: put(name, single(name, tensor)) for name, tensor in singles.items()}
+    layers: dict[str, Any] = {}
+    for name, pattern in names.items():
+        shape = tensors[pattern.format(0)].shape
+        stacked = _room((architecture.layers, *(shape[::-1] if name in MODULES else shape)), dtype)
+        for layer in range(architecture.layers):
+            part = tensors[pattern.format(layer)].read()
+            stacked[layer] = part.T if name in MODULES else part
+        layers[name] = put(name, stacked)
     return weights | {"layers": layers}
 
 
-class _Reader:
-    """Tensors by name, over one or many files."""
-
-    def __init__(self, files: Mapping[str, Any]) -> None:
-        self.files = files
-
-    def __call__(self, name: str) -> np.ndarray:
-        return np.asarray(self.files[name].get_tensor(name))
+def _room(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array to fill, aligned so that a CPU's jax takes it as it is instead of copying it."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size].view(dtype).reshape(shape)
 
 
-def _reader(folder: Path, stack: ExitStack) -> _Reader:
-    # numpy knows bfloat16 only once ml_dtypes, which jax brings, has been imported.
-    from safetensors import safe_open
-
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    else:
-        shards = sorted(path.name for path in folder.glob("*.safetensors") if not path.name.startswith("adapter"))
-    if not shards:
-        fix = "name a Hugging Face folder with *.safetensors"
-        raise UsageError([Problem(where=str(folder), what="no safetensors file in it", fix=fix)])
-    absent = [name for name in shards if not (folder / name).exists()]
-    if absent:
-        raise UsageError(
-            [Problem(where=str(folder), what=f"shards are missing: {', '.join(absent)}", fix="copy the whole folder")]
+def _check(
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    architecture: Architecture,
+    singles: Mapping[str, str],
+    layered: Mapping[str, str],
+) -> None:
+    """UsageError with every tensor that is missing, or of another shape or kind than it should be."""
+    vocabulary = (architecture.vocabulary, architecture.width)
+    expected: dict[str, tuple[int, ...] | None] = {
+        tensor: None if name == "norm" else vocabulary for name, tensor in singles.items()
+    }
+    for name, pattern in layered.items():
+        shape = architecture.linear_shapes[name][::-1] if name in MODULES else None
+        expected |= {pattern.format(layer): shape for layer in range(architecture.layers)}
+    missing = [name for name in expected if name not in tensors]
+    if missing:
+        what = f"{len(missing)} tensors are missing: {', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}"
+        raise UsageError([Problem(where=str(folder), what=what, fix="name the whole folder of the model")])
+    problems = [
+        Problem(
+            where=str(folder),
+            what=f"{name} is {tensors[name].shape}, and config.json makes it {shape}",
+            fix="the folder's files do not belong together",
         )
-    files: dict[str, Any] = {}
-    for shard in shards:
-        opened = stack.enter_context(safe_open(str(folder / shard), framework="np"))
-        # Multimodal Gemma 3 folders carry the text model under another prefix.
-        files |= dict.fromkeys(opened.keys(), opened)
-    return _Reader(files)
+        for name, shape in expected.items()
+        if shape is not None and tensors[name].shape != shape
+    ]
+    problems += [
+        Problem(where=str(folder), what=f"{name} is of type {tensors[name].kind}", fix="use the unquantised folder")
+        for name in expected
+        if tensors[name].kind not in FLOATS
+    ]
+    if problems:
+        raise UsageError(problems[:5], title=f"{len(problems)} tensors do not fit")
 
 
 def hf_tensors(architecture: Architecture, weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
