@@ -76,17 +76,20 @@ def our_speed(folder: Path, steps: int) -> None:
     import jax.numpy as jnp
     import numpy as np
 
+    from tuneline.trainer import recompute
     from tuneline.trainer.architecture import read_architecture
     from tuneline.trainer.lora import ALPHA, initial_adapter
-    from tuneline.trainer.model import SAVE_LINEAR
     from tuneline.trainer.optimizer import optimizer
+    from tuneline.trainer.packing import RowShape
+    from tuneline.trainer.placement import ONE
     from tuneline.trainer.program import build
     from tuneline.trainer.weights import load_weights
 
     architecture = read_architecture(SHAPE, where="benchmark")
     rule = optimizer(learning_rate=1e-3, steps=1000)
     weights = load_weights(folder, architecture, jnp.float32)
-    program = build(architecture, weights, scale=float(ALPHA), rule=rule, remat=SAVE_LINEAR)
+    remat = recompute.choose(architecture, RowShape(rows=ROWS, length=LENGTH), ONE)
+    program = build(architecture, weights, scale=float(ALPHA), rule=rule, remat=remat)
     adapter = initial_adapter(architecture, RANK, 0)
     state = rule.init(adapter)
     given = json.loads((folder / "batch.json").read_text())

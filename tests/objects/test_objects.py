@@ -173,3 +173,14 @@ def test_joining_puts_one_slash_between_parts() -> None:
 def test_a_uri_that_is_none_is_refused_with_the_way_to_write_one(uri: str) -> None:
     with pytest.raises(errors.UsageError, match="write gs://bucket/name or a path"):
         objects.stat(uri)
+
+
+def test_what_killed_writers_left_can_be_cleared(folder: str) -> None:
+    """Half-written bytes go, here and below; objects stay."""
+    objects.write_bytes(f"{folder}/a/b", b"whole")
+    if not objects.is_cloud(folder):
+        (Path(folder) / "a" / ".tuneline-unfinished-0123").write_bytes(b"ha")
+    objects.clear_unfinished(folder)
+    assert [info.uri for info in objects.list(f"{folder}/")] == [f"{folder}/a/b"]
+    if not objects.is_cloud(folder):
+        assert [path.name for path in (Path(folder) / "a").iterdir()] == ["b"]

@@ -17,7 +17,7 @@ from tuneline.trainer.architecture import Architecture
 from tuneline.trainer.config import PredictionConfig
 from tuneline.trainer.devices import compute_type
 from tuneline.trainer.generation import Sampling, build_generator
-from tuneline.trainer.lora import ALPHA, initial_adapter, read_adapter
+from tuneline.trainer.lora import ALPHA, initial_adapter, read_adapter, read_scaled_adapter
 from tuneline.trainer.output import begin, say
 from tuneline.trainer.predictions import Predictor, default_length, parts, write_predictions
 from tuneline.trainer.preparation import evaluation_shape, read_set
@@ -71,9 +71,11 @@ def predict(
     for model in config.models:
 
         def adapter(uri: str = model.adapter) -> Any:
-            # The base is predicted under an adapter that changes nothing, so that no program of its own is compiled.
-            read = _adapter(uri, architecture) if uri else initial_adapter(architecture, SMALLEST_RANK, 0)
-            return base.placement.whole(read)
+            if not uri:
+                # The base goes under an adapter that changes nothing, so that no program of its own is compiled.
+                return base.placement.whole(initial_adapter(architecture, SMALLEST_RANK, 0))
+            files = checkpoints.read_adapter_files(uri)
+            return base.placement.whole(read_scaled_adapter(files, architecture, where=uri))
 
         uri = write_predictions(
             predictor, adapter, dataset.examples, output=output, name=model.name, told_to_stop=told_to_stop
@@ -122,13 +124,6 @@ def _digests(config: PredictionConfig, architecture: Architecture) -> dict[str, 
     if problems:
         raise UsageError(problems, title="these models cannot be predicted with")
     return digests
-
-
-def _adapter(uri: str, architecture: Architecture) -> Any:
-    """The adapter of a folder, for the scale that the programs are compiled for."""
-    adapter, scale = read_adapter(checkpoints.read_adapter_files(uri), architecture, where=uri)
-    factor = scale / ALPHA
-    return {name: {"a": pair["a"], "b": pair["b"] * factor} for name, pair in adapter.items()}
 
 
 def _sums(uri: str) -> dict[str, Any]:

@@ -17,13 +17,16 @@ H200, Llama 3.1 8B over 16,384 tokens was planned at 57 GiB and took 69, weights
 
 
 def choose(architecture: Architecture, shape: RowShape, placement: Placement, *, memory: int | None = None) -> str:
-    """`SAVE_LINEAR` where its activations fit, else `SAVE_NOTHING`; on a CPU, with its small models, all is kept.
+    """`SAVE_LINEAR` where its activations fit, else `SAVE_NOTHING`.
+
+    On a CPU always `SAVE_LINEAR`: norms, gates and scores are computed again sooner than they are read from memory
+    (a step of 8 × 256 tokens of a 3M model: 226 ms, and 305 with everything kept; 241 with nothing).
 
     `memory` is that of one device in bytes, asked of the device where it is not given.
     """
     if memory is None:
         if jax.default_backend() == "cpu":
-            return ""
+            return SAVE_LINEAR
         stats = jax.local_devices()[0].memory_stats() or {}
         memory = int(stats.get("bytes_limit", 0))
     left = memory - BYTES * architecture.parameters / placement.devices

@@ -220,8 +220,9 @@ def _export_merged(run: Any, output: str, told_to_stop: Callable[[], bool]) -> d
     adapter, scale = read_adapter(files, run.base.architecture, where=chosen.uri)
     uri = objects.join(output, "merged")
     if jax.process_index() == 0:
-        # Every host could; none but the one whose output counts need have the room for it.
-        write_merged(run.base, adapter, scale, uri=uri, told_to_stop=told_to_stop)
+        # The others' output does not count. One host alone cannot ask all whether they were told to stop.
+        asked = told_to_stop if jax.process_count() == 1 else (lambda: False)
+        write_merged(run.base, adapter, scale, uri=uri, told_to_stop=asked)
     say(f"{uri} is the model of step {chosen.step}, merged")
     return {"step": chosen.step, "uri": uri}
 
