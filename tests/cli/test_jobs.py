@@ -80,7 +80,7 @@ def tuned(local_vertex: LocalVertex) -> Iterator[Tuned]:
             training_data_uri="gs://tuneline-local/jobs/turns.jsonl",
             staging="gs://tuneline-local",
             digests={"train": "numbers"},
-            epoch_count=1,
+            epoch_count=2,
         )
         gemini = jobs.gemini_api.request(
             display_name="numbers",
@@ -222,3 +222,19 @@ def test_a_job_is_found_with_nothing_but_local(
 ):
     shown = run("show", tuned.managed.rpartition("/")[2], "--local", "--data", str(local_vertex.data)).stdout
     assert "vertex_tuning" in shown
+
+
+def test_endpoints_of_older_checkpoints_are_cleaned_away_and_the_default_one_stays(
+    tuned: Tuned, tmp_path: Path
+) -> None:
+    """Each checkpoint has an endpoint of its own; the tuned model goes on answering at its default one."""
+    made = json.loads(run("show", tuned.managed, *PLACE, "--format", "json").stdout)["result"]
+    endpoints = {each["endpoint"] for each in made["checkpoints"]}
+    assert made["endpoint"] in endpoints
+    assert len(endpoints) > 1
+    words = ["clean", "--staging", str(tmp_path), "--older-than", "0s", "--endpoints", *PLACE, "--format", "json"]
+    done = CliRunner().invoke(cli, words)
+    assert set(json.loads(done.stdout)["endpoints"]) == endpoints - {made["endpoint"]}
+    assert CliRunner().invoke(cli, [*words, "--yes"]).exit_code == 0
+    assert json.loads(CliRunner().invoke(cli, words).stdout)["endpoints"] == []
+    assert run("test", tuned.managed, "7", *PLACE, "--max-tokens", "2").stdout.strip()

@@ -1,7 +1,7 @@
 """A watched run is readable: steps in their order, one line an event, a loss that falls."""
 
 from tuneline.cli.view import PlainView, TerminalView, loss_line, sparkline
-from tuneline.runs.follow import Snapshot, Training, _steps
+from tuneline.runs.follow import Snapshot, Training, steps_of
 
 ROW = {"step": 20, "/train_total_loss": 1.25, "/train_fraction_of_correct_next_step_preds": 0.5}
 EVALUATION = {"step": 20, "/eval_total_loss": 1.5, "/eval_fraction_of_correct_next_step_preds": 0.25}
@@ -18,7 +18,7 @@ def job(*tasks: tuple[str, str, str]) -> dict:
 def snapshot(step: int = 0, *tasks: tuple[str, str, str]) -> Snapshot:
     told = job(*(tasks or (("plan-tuning", "RUNNING", "2026-11-21T07:00:00Z"),)))
     training = Training(step=step, total=40, row={**ROW, "step": step}, evaluation=EVALUATION) if step else None
-    return Snapshot(job=told, steps=_steps(told), training=training)
+    return Snapshot(job=told, steps=steps_of(told), training=training)
 
 
 def test_steps_stand_as_they_began_and_those_to_come_in_the_order_of_their_data():
@@ -28,7 +28,7 @@ def test_steps_stand_as_they_began_and_those_to_come_in_the_order_of_their_data(
         ("plan-tuning", "RUNNING", "2026-11-21T07:00:09Z"),
         ("validate-dataset", "SUCCEEDED", "2026-11-21T07:00:01Z"),
     )
-    names = [step.name for step in _steps(told)]
+    names = [step.name for step in steps_of(told)]
     assert names == ["validate-dataset", "plan-tuning", "upload-dataset", "submit-tuning-job"]
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
+from tuneline.cli.output import FORMAT, dump, table
 from tuneline.cli.runs import place_of, place_options
 
 ENGINES = click.Choice(["custom_training", "vertex_tuning", "gemini_api"])
-FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 ENGINE = click.option("--engine", type=ENGINES, help="Look with this engine alone.")
 
 
 @click.group("jobs")
 def command() -> None:
-    """List, show, watch and cancel tuning jobs, and test what they made.
+    """List, show, watch, cancel and delete tuning jobs, and test what they made.
 
     JOB is a full resource name (…/customJobs/ID, …/tuningJobs/ID, tunedModels/ID) or a bare id.
     """
@@ -46,15 +45,20 @@ def list_(form: str, engine: str | None, everything: bool, **place: object) -> N
             continue
         kept = [job for job in listed if name != "custom_training" or everything or tuning_jobs.is_ours(job)]
         found += [tuning_jobs.facts(held, job) for job in kept]
-    if form == "json":
-        click.echo(json.dumps(found, indent=2))
+    if form != "table":
+        dump(form, found)
         return
-    for each in found:
-        name = each["name"] if each["engine"] == "gemini_api" else each["name"].rpartition("/")[2]
-        state = each["state"].lower()
-        click.echo(
-            f"{name:<36}  {each['engine']:<15}  {state:<10}  {each['created'] or '':<27}  {each['display_name']}"
+    rows = [
+        (
+            each["name"] if each["engine"] == "gemini_api" else each["name"].rpartition("/")[2],
+            each["engine"],
+            each["state"].lower(),
+            each["created"] or "",
+            each["display_name"],
         )
+        for each in found
+    ]
+    table(("job", "engine", "state", "created", "name"), rows)
 
 
 @command.command()
@@ -73,8 +77,8 @@ def show(job: str, form: str, engine: str | None, **place: object) -> None:
     rows = tuning_jobs.curve(held, found)
     if found.state.name == "SUCCEEDED" and (held.name != "custom_training" or tuning_jobs.is_ours(found)):
         told["result"] = held.result(found.name, output_uri=found.output_uri)
-    if form == "json":
-        click.echo(json.dumps({**told, "curve": rows}, indent=2))
+    if form != "table":
+        dump(form, {**told, "curve": rows})
         return
     for key, value in told.items():
         if value and key not in ("labels", "result"):
@@ -124,6 +128,22 @@ def cancel(job: str, engine: str | None, **place: object) -> None:
 
 
 @command.command()
+@click.argument("job")
+@place_options
+@ENGINE
+def delete(job: str, engine: str | None, **place: object) -> None:
+    """Delete a job that has ended: a CustomJob's record, or a tuned model of the Gemini API.
+
+    What a CustomJob wrote stays. A tuning job of Gemini on Vertex AI, and the model that it made, cannot be deleted.
+    """
+    from tuneline.runs import tuning_jobs
+
+    held, found = tuning_jobs.find(job, *place_of(**place), engine=engine or "")
+    tuning_jobs.delete(held, found)
+    click.echo(f"deleted {found.name}", err=True)
+
+
+@command.command()
 @click.argument("model")
 @click.argument("prompt")
 @place_options
@@ -164,4 +184,4 @@ def test(
     if form == "table":
         click.echo()
     else:
-        click.echo(json.dumps({"target": target.name, "prompt": text, "answer": "".join(parts)}, indent=2))
+        dump(form, {"target": target.name, "prompt": text, "answer": "".join(parts)})

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from tuneline.cli.options import run_options
+from tuneline.cli.output import FORMAT, dump
 
 
 @click.command("plan")
 @run_options
-@click.option("--format", "form", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@FORMAT
 def command(form: str, **options: object) -> None:
     """Plan TEMPLATE: engine, regions, slice, steps and epochs, cost; or all that is wrong with the request.
 
@@ -35,11 +34,7 @@ def command(form: str, **options: object) -> None:
     )
     if not options["local"]:
         plan = planning.check_project(plan)
-    if form == "text":
+    if form == "table":
         click.echo(planning.render(plan))
-    elif form == "json":
-        click.echo(json.dumps(plan.to_dict(), indent=2))
     else:
-        import yaml
-
-        click.echo(yaml.safe_dump(plan.to_dict(), sort_keys=False))
+        dump(form, plan.to_dict())

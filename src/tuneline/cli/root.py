@@ -22,9 +22,12 @@ COMMANDS = {
     "run": "run a template: submit, watch, report",
     "submit": "submit a template, without watching",
     "runs": "list, show, watch and cancel pipeline runs",
-    "jobs": "list, show, watch and cancel tuning jobs, and test what they made",
+    "jobs": "list, show, watch, cancel and delete tuning jobs, and test what they made",
+    "schedules": "make, list, pause, resume, run and delete schedules of runs",
     "catalog": "show models, regions and slices",
     "local": "the local Vertex AI",
+    "clean": "remove what old runs have left in a staging folder",
+    "config": "show the settings that hold here",
     "doctor": "look at the environment and say what is missing",
 }
 """Command → its line in the help. Each lives in `tuneline.cli.<command>` as `command`."""

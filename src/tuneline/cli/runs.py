@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import click
+
+from tuneline.cli.output import FORMAT, dump, fields, table
 
 
 def place_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -30,7 +31,7 @@ def command() -> None:
 
 @command.command("list")
 @place_options
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@FORMAT
 def list_(form: str, **place: object) -> None:
     """List the runs of a project in a region, newest first."""
     from tuneline.runs import pipeline_jobs
@@ -40,22 +41,42 @@ def list_(form: str, **place: object) -> None:
         {key: job.get(key) for key in ("name", "displayName", "state", "createTime", "endTime")}
         for job in pipeline_jobs.list_jobs(project, region)
     ]
-    if form == "json":
-        click.echo(json.dumps(jobs, indent=2))
+    if form != "table":
+        dump(form, jobs)
         return
-    for job in jobs:
-        state = str(job["state"]).removeprefix("PIPELINE_STATE_").lower()
-        click.echo(f"{str(job['name']).rsplit('/', 1)[1]:<48}  {state:<10}  {job['createTime']}")
+    rows = [(_id(job), _state(job), str(job["createTime"]), str(job["displayName"] or "")) for job in jobs]
+    table(("run", "state", "created", "name"), rows)
 
 
 @command.command()
 @click.argument("run")
 @place_options
-def show(run: str, **place: object) -> None:
-    """Show one run as the service tells it (JSON)."""
+@FORMAT
+def show(run: str, form: str, **place: object) -> None:
+    """Show one run: its state and its steps; as JSON or YAML all that the service tells of it."""
     from tuneline.runs import pipeline_jobs
+    from tuneline.runs.follow import steps_of
 
-    click.echo(json.dumps(pipeline_jobs.get(_name(run, *place_of(**place))), indent=2))
+    job = pipeline_jobs.get(_name(run, *place_of(**place)))
+    if form != "table":
+        dump(form, job)
+        return
+    fields(
+        [
+            ("run", job["name"]),
+            ("name", job.get("displayName")),
+            ("state", _state(job)),
+            ("created", job.get("createTime")),
+            ("ended", job.get("endTime")),
+            ("run folder", run_folder(job)),
+            ("error", job.get("error", {}).get("message")),
+        ]
+    )
+    steps = steps_of(job)
+    table(
+        ("step", "state", "seconds"),
+        [(s.name, s.state.lower(), f"{s.seconds:.1f}" if s.seconds else "") for s in steps],
+    )
 
 
 @command.command()
@@ -121,6 +142,14 @@ def place_of(*, local: bool, data: Path | None, project: str | None, region: str
     if problems:
         raise UsageError(problems)
     return project, region
+
+
+def _id(job: dict) -> str:
+    return str(job["name"]).rsplit("/", 1)[1]
+
+
+def _state(job: dict) -> str:
+    return str(job["state"]).removeprefix("PIPELINE_STATE_").lower()
 
 
 def _name(run: str, project: str, region: str) -> str:

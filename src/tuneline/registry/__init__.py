@@ -2,6 +2,7 @@
 
 from tuneline.registry.endpoints import Deployment, Endpoint, deploy
 from tuneline.registry.endpoints import get as get_endpoint
+from tuneline.registry.endpoints import remove as remove_endpoint
 from tuneline.registry.models import BASE_MODEL_LABEL, Model, Upload, address, get, list_tuned, model_id, upload
 from tuneline.registry.versions import upload_version
 
@@ -17,6 +18,7 @@ __all__ = [
     "get_endpoint",
     "list_tuned",
     "model_id",
+    "remove_endpoint",
     "upload",
     "upload_version",
 ]

@@ -102,6 +102,21 @@ def deploy(request: Deployment) -> Endpoint:
     return get(name)
 
 
+def remove(name: str) -> None:
+    """Takes every model off the endpoint, and deletes it.
+
+    Raises:
+        ServiceError: the service's refusal, in its own words.
+    """
+    location = name.split("/")[3]
+    for served in get(name).raw.get("deployedModels") or ():
+        body = {"deployedModelId": served["id"], "trafficSplit": {}}
+        operation = rest.call("POST", "aiplatform", f"/v1/{name}:undeployModel", location=location, body=body)
+        operations.wait(operation, location=location, deadline_s=DEPLOY_DEADLINE_S)
+    operation = rest.call("DELETE", "aiplatform", f"/v1/{name}", location=location)
+    operations.wait(operation, location=location, deadline_s=CREATE_DEADLINE_S)
+
+
 def get(name: str) -> Endpoint:
     """The endpoint of a resource name.
 

@@ -70,7 +70,7 @@ def follow(
     while True:
         try:
             job = pipeline_jobs.get(name)
-            snapshot = Snapshot(job=job, steps=_steps(job), training=live.training())
+            snapshot = Snapshot(job=job, steps=steps_of(job), training=live.training())
             last_answer = time.monotonic()
         except Unavailable as error:
             if time.monotonic() - last_answer > OUTAGE_S:
@@ -139,7 +139,7 @@ def _decoded(value: object) -> dict:
     return json.loads(value) if isinstance(value, str) else dict(value)
 
 
-def _steps(job: dict) -> tuple[StepState, ...]:
+def steps_of(job: dict) -> tuple[StepState, ...]:
     """The leaf tasks of the job as they began, those to come after them; the DAGs that hold them are not steps."""
     details = job.get("jobDetail", {}).get("taskDetails", [])
     parents = {task.get("parentTaskId") for task in details}

@@ -124,6 +124,25 @@ def follow(
     return jobs.wait(engine, job.name, deadline_s=deadline_s, on_poll=look, on_note=say)
 
 
+def delete(engine: Engine, job: Job) -> None:
+    """Deletes a CustomJob's record, or a tuned model of the Gemini API.
+
+    Raises:
+        UsageError: the job has not ended, or its API has no delete, as for tuned Gemini models of Vertex AI.
+    """
+    if engine.name == "vertex_tuning":
+        what = f"{job.name} is a tuning job of Vertex AI: it and its tuned Gemini model cannot be deleted"
+        fix = "leave it; tuneline clean --endpoints removes the endpoints of its older checkpoints"
+        raise UsageError([Problem(where="JOB", what=what, fix=fix)])
+    if not job.state.terminal:
+        fix = "tuneline jobs cancel it first"
+        raise UsageError([Problem(where="JOB", what=f"{job.name} is {job.state.words}", fix=fix)])
+    if engine.name == "gemini_api":
+        rest.call("DELETE", "generativelanguage", f"/v1beta/{job.name}")
+    else:
+        rest.call("DELETE", "aiplatform", f"/v1/{job.name}")
+
+
 def billed(job: Job) -> str:
     """One sentence: how long the job has held its machines, and what that costs as far as the catalogue knows."""
     if settings.is_local():
