@@ -76,6 +76,9 @@ edit. Nothing here was compared with the real service: see `unverified.md`.
 
 and take out {unset}.
 
+One official client takes no notice of them: Node's REST transport (`fallback: true`) goes through no proxy; give it
+`apiEndpoint: '127.0.0.1'`, the `port` and `protocol: 'http'`. Its gRPC transport, the default, needs nothing.
+
 """
 
 
