@@ -1,4 +1,4 @@
-"""Node's official @google-cloud/aiplatform, from npm and unmodified, works on the local service by environment alone."""
+"""Node's official @google-cloud/aiplatform, unmodified from npm, works on the local service by environment alone."""
 
 from __future__ import annotations
 
