@@ -6,11 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import Mesh
 
 from tests.trainer.conftest import SHAPE
 from tuneline.trainer import flash
 from tuneline.trainer.architecture import Architecture, read_architecture
 from tuneline.trainer.model import causal_attention
+from tuneline.trainer.placement import AXIS, Placement
 
 ROWS, LENGTH, SIZE = 2, 256, 128
 SEGMENTS = np.zeros((ROWS, LENGTH), np.int32)
@@ -48,6 +50,21 @@ def test_the_tpu_kernel_agrees_with_plain_attention(architecture: Architecture) 
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     for slope, other in zip(slopes, found_slopes, strict=True):
         np.testing.assert_allclose(other, slope, atol=1e-4)
+
+
+def test_a_kernel_is_called_on_each_device_of_a_mesh(architecture: Architecture) -> None:
+    """Under a mesh (of one device here, as the interpreter knows no more) the kernel gives what it gives without."""
+    from jax.experimental.pallas import tpu as pltpu
+
+    random = np.random.default_rng(1)
+    q = jnp.asarray(random.standard_normal((ROWS, 128, architecture.heads, SIZE)), jnp.float32)
+    k = jnp.asarray(random.standard_normal((ROWS, 128, architecture.key_value_heads, SIZE)), jnp.float32)
+    batch = flash.rows(flash.TPU, jnp.asarray(SEGMENTS[:, :128]), 0)
+    placement = Placement(mesh=Mesh(np.asarray(jax.devices()[:1]), (AXIS,)), kernel=flash.TPU)
+    with pltpu.force_tpu_interpret_mode():
+        expected = flash.attend(architecture, batch, q, k, k)
+        found = jax.jit(lambda q, k: placement.attend(architecture, batch, q, k, k))(q, k)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_segments_cover_their_rows() -> None:
