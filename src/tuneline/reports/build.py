@@ -39,6 +39,7 @@ def build(run_folder: str, *, title: str = "", state: str = "", message: str = "
         "submission": _part(results, "wait_for_tuning_job", "submission")
         or _part(results, "submit_tuning_job", "submission"),
         "result": _part(results, "wait_for_tuning_job", "result"),
+        "job_notes": waited.get("notes") or [],
         "curves": selected.get("curves") or waited.get("curves") or {},
         "checkpoint": _part(results, "select_checkpoint", "checkpoint"),
         "evaluation": _part(results, "evaluate_model", "evaluation"),

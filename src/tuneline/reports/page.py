@@ -27,11 +27,12 @@ def render(data: dict[str, Any]) -> str:
         stand_in=words.stand_in(data),
         tiles=list(_tiles(data)),
         checkpoint=data["checkpoint"] or None,
+        answered=[_answered(each, data["checkpoint"]) for each in data["checkpoint"].get("scores") or []],
         charts=list(_charts(data)),
         scores=[_score(score) for score in evaluation.get("scores", [])],
         score_notes=[note for note in (evaluation.get("verdict"), *evaluation.get("notes", [])) if note],
         datasets=list(_datasets(data["facts"])),
-        data_notes=list(_findings(data["facts"])),
+        data_notes=[*data["job_notes"], *_findings(data["facts"])],
         plan=list(words.plan_rows(data)),
         plan_notes=[*data["plan"].get("warnings", []), *data["plan"].get("notes", [])],
         links=list(_links(data)),
@@ -40,7 +41,8 @@ def render(data: dict[str, Any]) -> str:
 
 def _tiles(data: dict[str, Any]) -> Iterator[dict[str, str]]:
     scores = {score["metric"]: score for score in data["evaluation"].get("scores", [])}
-    for name in ("exact_match", "token_accuracy"):
+    # Of a served model nothing but its text is known: no accuracy of single tokens.
+    for name in ("exact_match", "token_accuracy" if "token_accuracy" in scores else "rouge_l"):
         if name in scores:
             score = scores[name]
             yield {
@@ -50,9 +52,10 @@ def _tiles(data: dict[str, Any]) -> Iterator[dict[str, str]]:
             }
     checkpoint, result = data["checkpoint"], data["result"]
     if checkpoint:
+        served = checkpoint.get("checkpoint_id") or data["plan"].get("managed")
         yield {
-            "label": "checkpoint",
-            "value": f"step {checkpoint['step']}",
+            "label": f"checkpoint {checkpoint.get('checkpoint_id') or ''}".strip(),
+            "value": f"epoch {checkpoint['epoch']:g}" if served else f"step {checkpoint['step']}",
             "note": f"of {checkpoint.get('candidates', '?')} kept",
         }
     if result.get("seconds"):
@@ -89,6 +92,18 @@ def _score(score: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _answered(score: dict[str, Any], checkpoint: dict[str, Any]) -> dict[str, str]:
+    """A served checkpoint by what it answered to the evaluation set."""
+    return {
+        "id": str(score["id"]),
+        "epoch": words.amount(score["epoch"]),
+        "step": words.amount(score["step"]),
+        "n": words.amount(score["n"]),
+        "score": words.share(score["score"]),
+        "note": "chosen" if score["id"] == checkpoint.get("checkpoint_id") else "",
+    }
+
+
 def _datasets(facts: dict[str, Any]) -> Iterator[dict[str, str]]:
     for name in ("train", "evaluation", "test"):
         found = facts.get(name)
@@ -118,9 +133,16 @@ def _links(data: dict[str, Any]) -> Iterator[Row]:
         ("tuned model", data["model"]),
         ("endpoint", data["endpoint"]),
         ("tuning job", data["submission"].get("name", "")),
-        ("its output", data["submission"].get("output_uri", "")),
-        ("adapter of the checkpoint", data["checkpoint"].get("uri", "")),
+        *_of_trainer(data),
+        ("experiment", data["result"].get("experiment", "")),
         ("job ledger", data["submission"].get("ledger_uri", "")),
         ("run folder", data["run_folder"]),
     )
     yield from ((name, value) for name, value in pairs if value)
+
+
+def _of_trainer(data: dict[str, Any]) -> Iterator[Row]:
+    """What our own trainer leaves in a folder; a managed job leaves a model and endpoints, which have other rows."""
+    if not data["plan"].get("managed"):
+        yield "its output", data["submission"].get("output_uri", "")
+        yield "adapter of the checkpoint", data["checkpoint"].get("uri", "")

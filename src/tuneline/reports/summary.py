@@ -17,8 +17,11 @@ def lines(data: dict[str, Any]) -> Iterator[str]:
     if checkpoint:
         yield f"checkpoint  {checkpoint['reason']}"
     evaluation = data["evaluation"]
-    for score in evaluation.get("scores", []):
-        if score["metric"] in ("exact_match", "token_accuracy"):
+    scores = evaluation.get("scores", [])
+    # A served model tells no accuracy of single tokens; what it wrote is then compared word by word.
+    second = "token_accuracy" if any(score["metric"] == "token_accuracy" for score in scores) else "rouge_l"
+    for score in scores:
+        if score["metric"] in ("exact_match", second):
             base, tuned = words.share(score["base"]), words.share(score["tuned"])
             verdict = f"({score['verdict']}, n = {score['n']})"
             yield f"{score['title'] + ':':<16}base {base:>6}   tuned {tuned:>6}   {verdict}"

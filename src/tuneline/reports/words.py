@@ -52,9 +52,10 @@ def stand_in(data: dict[str, Any]) -> str:
     name = tuned.get("name") or "the built-in base"
     size = f" ({tuned['parameters'] / 1e6:.1f}M parameters)" if tuned.get("parameters") else ""
     asked = planned.get("name") or planned.get("requested") or tuned.get("requested")
-    return (
-        f"On this machine {name}{size} was tuned in place of {asked}; on Vertex AI the same run tunes {asked} itself."
-    )
+    instead = f"On this machine {name}{size} was tuned in place of {asked}"
+    if data["plan"].get("engine") == "gemini_api":
+        return f"{instead}, of a service that tunes no more."
+    return f"{instead}; on Vertex AI the same run tunes {asked} itself."
 
 
 def plan_rows(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -74,18 +75,40 @@ def plan_rows(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
         machine = plan["slice"]["machine_spec"].get("machineType", "")
         yield "slice", f"{plan['slice']['name']} ({machine}), {plan['provisioning']}"
     yield from _given_up(plan, data["submission"])
-    yield (
-        "training",
-        f"{amount(training['train_steps'])} steps × {amount(training['batch_size'])} examples = "
-        f"{amount(training['examples_seen'])} seen, {training['epochs']:.2f} epochs",
-    )
-    yield "learning rate", f"the recommended one × {training['learning_rate_multiplier']:g}"
+    yield from _managed(plan) if plan.get("managed") else _steps(training)
+    if training.get("learning_rate"):
+        yield "learning rate", f"{training['learning_rate']:g}"
+    else:
+        times = training["learning_rate_multiplier"]
+        yield "learning rate", f"the recommended one × {times:g}" if times else "the recommended one"
     if training["evaluation_interval"]:
         stopping = "on" if training["early_stopping"] else "off"
         yield "evaluation", f"every {amount(training['evaluation_interval'])} steps, early stopping {stopping}"
     yield "encryption", plan.get("encryption_key") or "Google's own keys"
     yield "duration", _range(plan["duration_s"], duration)
     yield "cost", _range(plan["cost_usd"], lambda usd: f"{usd:,.2f} USD")
+
+
+def _steps(training: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield (
+        "training",
+        f"{amount(training['train_steps'])} steps × {amount(training['batch_size'])} examples = "
+        f"{amount(training['examples_seen'])} seen, {training['epochs']:.2f} epochs",
+    )
+
+
+def _managed(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was asked of a service that tunes by itself; what was left to it is said so."""
+    training, asked, left = plan["training"], plan["managed"], "chosen by the service"
+    yield "epochs", amount(training["epochs"]) if training["epochs"] else left
+    if training["batch_size"]:
+        yield "examples a step", amount(training["batch_size"])
+    if plan["engine"] == "vertex_tuning":
+        yield "adapter size", amount(training["adapter_size"]) if training["adapter_size"] else left
+    if asked["preference"]:
+        yield "preference tuning", f"beta {asked['beta']:g}" if asked["beta"] else f"beta {left}"
+    if asked["checkpoint_id"]:
+        yield "tuned from checkpoint", asked["checkpoint_id"]
 
 
 def _given_up(plan: dict[str, Any], submission: dict[str, Any]) -> Iterator[tuple[str, str]]:

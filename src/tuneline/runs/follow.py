@@ -110,16 +110,36 @@ class _Live:
         self._run_folder = run_folder
         self._metrics = ""
         self._total = 0
+        self._managed = ("", "")
+        """Engine and name of a managed job, which writes no metrics anywhere."""
 
     def training(self) -> Training | None:
-        if not self._metrics and not self._locate():
+        if not (self._metrics or self._managed[1]) and not self._locate():
             return None
+        if self._managed[1]:
+            return self._of_service(*self._managed)
         try:
             text = objects.read_bytes(self._metrics)
         except NotFound:
             self._metrics = ""  # not begun; or capacity was refused, and the job is another by now
             return Training(step=0, total=self._total)
         rows = [orjson.loads(line) for line in text.splitlines() if line.strip()]
+        return newest(rows, self._total)
+
+    def _of_service(self, engine: str, name: str) -> Training | None:
+        """The loss curve that a tuned model of the developer API shows as it grows; other services show none here."""
+        if engine != "gemini_api":
+            return None
+        from tuneline import jobs
+        from tuneline.runs import tuning_jobs  # it needs this module
+
+        held = jobs.engine(engine)
+        try:
+            job = held.get(name)
+            rows = tuning_jobs.curve(held, job)
+            self._total = self._total or tuning_jobs.total_steps(held, job)
+        except ServiceError:
+            return None  # who watches need not have the key that the run has
         return newest(rows, self._total)
 
     def _locate(self) -> bool:
@@ -130,6 +150,9 @@ class _Live:
         submission = _decoded(waited.get("submission") or submitted["result"].get("submission", submitted["result"]))
         plan = records.read(self._run_folder, "plan_tuning")
         parameters = _decoded(plan["result"].get("plan", plan["result"])) if plan else {}
+        if parameters.get("managed"):
+            self._managed = (parameters["engine"], submission["name"])
+            return True
         self._total = int(parameters.get("training", {}).get("train_steps", 0))
         self._metrics = f"{submission['output_uri'].rstrip('/')}/metrics.jsonl"
         return True
@@ -158,6 +181,8 @@ def steps_of(job: dict) -> tuple[StepState, ...]:
 def _place(task: dict) -> tuple[bool, str, int]:
     """Where a task stands in the list; of those that have not begun, ours stand in the order of their data."""
     name = str(task.get("taskName", "")).replace("-", "_")
+    if name.startswith("plan_"):
+        name = "plan_tuning"  # one step, with a typed front for each service
     order = records.STEPS.index(name) if name in records.STEPS else len(records.STEPS)
     return not task.get("startTime"), task.get("startTime", ""), order
 
