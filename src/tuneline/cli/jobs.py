@@ -145,6 +145,20 @@ def delete(job: str, engine: str | None, **place: object) -> None:
 
 @command.command()
 @click.argument("model")
+@place_options
+@click.option("--display-name", help="Its new display name.")
+@click.option("--description", help="Its new description.")
+def update(model: str, display_name: str | None, description: str | None, **place: object) -> None:
+    """Rename or describe a tuned model of the Gemini API; MODEL is tunedModels/ID, or the bare ID."""
+    from tuneline.runs import tuning_jobs
+
+    held, found = tuning_jobs.find(model, *place_of(**place), engine="gemini_api")
+    made = tuning_jobs.update(held, found, display_name=display_name, description=description)
+    click.echo(f"{made.name} is now {made.display_name}", err=True)
+
+
+@command.command()
+@click.argument("model")
 @click.argument("prompt")
 @place_options
 @click.option("--system", default="", help="System instruction.")

@@ -12,7 +12,7 @@ from tuneline import catalog, jobs, objects
 from tuneline.errors import NotFound, Problem, UsageError
 from tuneline.google import rest, settings
 from tuneline.jobs.engines import LABEL_FINGERPRINT, Engine
-from tuneline.jobs.gemini_api import snapshots
+from tuneline.jobs.gemini_api import GeminiApi, snapshots
 from tuneline.jobs.model import Job
 from tuneline.runs.follow import Snapshot, newest
 
@@ -137,10 +137,26 @@ def delete(engine: Engine, job: Job) -> None:
     if not job.state.terminal:
         fix = "tuneline jobs cancel it first"
         raise UsageError([Problem(where="JOB", what=f"{job.name} is {job.state.words}", fix=fix)])
-    if engine.name == "gemini_api":
-        rest.call("DELETE", "generativelanguage", f"/v1beta/{job.name}")
+    if isinstance(engine, GeminiApi):
+        engine.delete(job.name)
     else:
         rest.call("DELETE", "aiplatform", f"/v1/{job.name}")
+
+
+def update(engine: Engine, job: Job, *, display_name: str | None = None, description: str | None = None) -> Job:
+    """The tuned model of the Gemini API under another display name or description; None leaves one as it is.
+
+    Raises:
+        UsageError: it is something else, or nothing is to be changed.
+        ServiceError: the service's refusal.
+    """
+    if not isinstance(engine, GeminiApi):
+        fix = "update its model in the registry"
+        raise UsageError([Problem(where="MODEL", what=f"{job.name} is no tuned model of the Gemini API", fix=fix)])
+    if display_name is None and description is None:
+        fix = "give --display-name or --description"
+        raise UsageError([Problem(where="MODEL", what="there is nothing to change", fix=fix)])
+    return engine.patch(job.name, display_name=display_name, description=description)
 
 
 def billed(job: Job) -> str:
