@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.steps.conftest import MINOR, make_plan
-from tuneline import objects
+from tuneline import objects, planning
 from tuneline.errors import JobFailed, QuotaExceeded
 from tuneline.planning import Plan
-from tuneline.steps import report_run, submit_tuning_job, upload_dataset, wait_for_tuning_job
+from tuneline.steps import report_run, submit_tuning_job, upload_dataset, validate_dataset, wait_for_tuning_job
 from tuneline.testing import LocalVertex, fresh_vertex, local_vertex, vertex_environment
 
 __all__ = ["fresh_vertex", "local_vertex", "vertex_environment"]
@@ -88,8 +88,9 @@ def places(vertex: LocalVertex) -> list[str]:
     return [call["resource"].split("/")[3] for call in vertex.calls("CreateCustomJob")]
 
 
-def test_where_capacity_is_refused_the_fallback_is_made_and_told(run, tmp_path, vertex, capsys):
+def test_where_capacity_is_refused_the_fallback_is_made_and_told(run, tmp_path, vertex, capsys, monkeypatch):
     """Three refusals in us-central1, then one job in europe-west4; the step tried again adopts that one."""
+    monkeypatch.setenv("TUNELINE_SUBMIT_DEADLINE_S", "2")
     plan, staged = staged_plan(run, tmp_path, **FALLBACKS)
     vertex.fault("CreateCustomJob", times=3, **NO_MACHINES)
     submitted = submit(run, plan, staged)
@@ -123,6 +124,55 @@ def test_a_job_that_ends_without_machines_is_followed_by_the_next_choice(run, tm
     # Tried again, the wait finds its way to the same job.
     assert wait(run, plan, submitted, staged) == result
     assert len(places(vertex)) == 3
+
+
+def test_a_run_that_was_cancelled_while_nobody_held_it_takes_the_fallbacks_job_with_it(run, tmp_path, vertex):
+    """The wait had gone on with another job when it was killed."""
+    plan, staged = staged_plan(run, tmp_path, **{**FALLBACKS, "train_steps": 100_000})
+    objects.write_json(str(run.root / "job-1" / "run" / "plan_tuning.json"), {"result": {"plan": plan.to_dict()}})
+    vertex.fault("RunCustomJob", **NO_MACHINES)
+    first = submit(run, plan, staged)
+    until(lambda: job_state(vertex, first.job) == "JOB_STATE_FAILED")
+    second = json.loads(submit(run, plan, staged).submission)
+    killed = {"state": "running", "result": {"submission": second}}
+    objects.write_json(str(run.root / "job-1" / "run" / "wait_for_tuning_job.json"), killed)
+    objects.write_json(
+        str(run.root / "job-1" / "run" / "submit_tuning_job.json"),
+        {"result": {"submission": json.loads(first.submission)}},
+    )
+    report_run.run(status={"state": "CANCELLED"}, model_display_name="m", report=run.artifact("report"), **run.common)
+    until(lambda: job_state(vertex, second["name"]) == "JOB_STATE_CANCELLED")
+
+
+@pytest.mark.parametrize("method", [pytest.param("CreateTuningJob", marks=pytest.mark.slow), "RunTuningJob"])
+def test_a_managed_job_goes_to_the_next_region_where_capacity_is_refused(run, tmp_path, vertex, method, monkeypatch):
+    """At its creation or after it: one TuningJob in the fallback's region, whose model is there too."""
+    monkeypatch.setenv("TUNELINE_SUBMIT_DEADLINE_S", "2")
+    turns = (
+        {"contents": [{"role": role, "parts": [{"text": text}]} for role, text in (("user", str(n)), ("model", "a"))]}
+        for n in range(20)
+    )
+    data = tmp_path / "turns.jsonl"
+    data.write_text("".join(json.dumps(turn) + "\n" for turn in turns))
+    parameters = {
+        "project": "tuneline-local",
+        "base_model": "gemini-2.5-flash",
+        "training_dataset_uri": str(data),
+        "location": "us-central1",
+        "fallback_locations": "europe-west4",
+        "epoch_count": 1,
+    }
+    facts = validate_dataset.facts(parameters, template="tune-gemini")
+    plan = planning.plan(parameters, facts, region="us-central1", template="tune-gemini")
+    plan = dataclasses.replace(plan, staging_uri="gs://tuneline-local")
+    staged = upload_dataset.run(plan=json.dumps(plan.to_dict()), dataset=run.artifact("d"), **run.common).staged
+    vertex.fault(method, times=3 if method.startswith("Create") else 1, **NO_MACHINES)
+    submitted = submit(run, plan, staged)
+    result = wait(run, plan, submitted, staged)
+    assert "/locations/europe-west4/" in result["job"]
+    assert "/locations/europe-west4/models/" in result["model"]
+    made = [call["resource"].split("/")[3] for call in vertex.calls("CreateTuningJob")]
+    assert made == ["us-central1"] * (3 if method.startswith("Create") else 1) + ["europe-west4"]
 
 
 def test_without_a_further_choice_a_lack_of_machines_is_told_with_its_own_exit_code(run, tmp_path, vertex):

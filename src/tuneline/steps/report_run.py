@@ -64,6 +64,10 @@ def _cancel_what_is_left(folder: str) -> str:
     """
     try:
         submitted = objects.read_json(f"{folder}/submit_tuning_job.json")["result"].get("submission")
+        if objects.exists(f"{folder}/wait_for_tuning_job.json"):
+            # Where capacity was refused, the wait went on with another job.
+            waited = objects.read_json(f"{folder}/wait_for_tuning_job.json")["result"]
+            submitted = waited.get("submission") or submitted
         plan = Plan.from_dict(objects.read_json(f"{folder}/plan_tuning.json")["result"]["plan"])
     except NotFound:
         return ""
