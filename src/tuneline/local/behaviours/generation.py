@@ -98,8 +98,7 @@ async def count_tokens(service: Any, request: Any, call: Call) -> Any:
 @method(SERVICE + "Predict")
 async def predict(service: Any, request: Any, call: Call) -> Any:
     """One text for each instance `{"prompt": …}`; parameters are `maxOutputTokens`, `temperature`, `topP`, `topK`."""
-    endpoint = service.store.get(request.endpoint)
-    source = _deployed(service, endpoint)
+    source = source_of(service, request.endpoint)
     parameters = service.api.to_json(request.parameters) if request.HasField("parameters") else {}
     parameters = parameters if isinstance(parameters, dict) else {}
     response = service.api.new(f"google.cloud.aiplatform.{call.version}.PredictResponse")
@@ -107,7 +106,7 @@ async def predict(service: Any, request: Any, call: Call) -> Any:
         prompt = prompts.of_instance(service.api.to_json(instance), parameters, where=f"instances[{index}]")
         found, _ = await service.serving.ask(source, prompt)
         response.predictions.add().struct_value.update(prompts.prediction(found))
-    chosen = endpoint.deployed_models[0]
-    response.deployed_model_id = chosen.id
-    response.model, response.model_version_id = chosen.model, chosen.model_version_id
+    for chosen in service.store.get(request.endpoint).deployed_models[:1] if "/endpoints/" in request.endpoint else ():
+        response.deployed_model_id = chosen.id
+        response.model, response.model_version_id = chosen.model, chosen.model_version_id
     return response

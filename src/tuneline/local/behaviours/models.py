@@ -179,6 +179,15 @@ def list_model_versions(service: Any, request: Any, call: Call) -> Any:
     return answer
 
 
+@method(SERVICE + "ListModelVersionCheckpoints")
+def list_model_version_checkpoints(service: Any, request: Any, call: Call) -> Any:
+    """The checkpoints of a tuned version, by number; none of any other."""
+    answer = service.api.new("google.cloud.aiplatform.v1beta1.ListModelVersionCheckpointsResponse")
+    for each in resolve(service, request.name).checkpoints:
+        answer.checkpoints.add(checkpoint_id=each.checkpoint_id, epoch=each.epoch, step=each.step)
+    return answer
+
+
 @method(SERVICE + "MergeVersionAliases")
 @atomic
 def merge_version_aliases(service: Any, request: Any, call: Call) -> Any:

@@ -137,12 +137,12 @@ def leave_out_young(answer: Any, before: float) -> None:
             getattr(answer, field.name).extend(old)
 
 
-def page(rows: list[Any], request: Any) -> tuple[list[Any], str]:
+def page(rows: list[Any], request: Any, order_by: str = "create_time desc") -> tuple[list[Any], str]:
     """(one page of the rows in the order asked, the token for the next); newest first unless `order_by` says else.
 
     A token holds the place of the last row, so rows made or deleted meanwhile neither repeat nor hide others.
     """
-    order = (getattr(request, "order_by", "") or "create_time desc").split(",")[0].split()
+    order = (getattr(request, "order_by", "") or order_by).split(",")[0].split()
     path, down = order[0], len(order) > 1 and order[1].lower() == "desc"
     keyed = sorted(((_sort_key(row, path), row.name, row) for row in rows), key=lambda k: k[:2], reverse=down)
     given = getattr(request, "page_token", "")
@@ -205,8 +205,12 @@ def update(service: Any, method: Method, request: Any, call: Call) -> Any:
 
 
 def merge(service: Any, new: Any, into: Any, paths: list[str]) -> None:
-    """Copy the masked fields of `new` into a resource, replacing lists, maps and messages whole."""
-    paths = paths or [f.name for f, _ in new.ListFields() if f.name != "name"]
+    """Copy the masked fields of `new` into a resource, replacing lists, maps and messages whole.
+
+    Without a mask, what only the service may say is passed over: clients send a resource back as they got it.
+    """
+    fixed = {OUTPUT_ONLY, IMMUTABLE, IDENTIFIER}
+    paths = paths or [f.name for f, _ in new.ListFields() if f.name != "name" and not fixed & service.api.rules.of(f)]
     mask = service.api.new("google.protobuf.FieldMask")
     for path in paths:
         resolved: list[str] = []
@@ -218,7 +222,7 @@ def merge(service: Any, new: Any, into: Any, paths: list[str]) -> None:
             if not field:
                 raise invalid("updateMask", f"there is no field '{path}' in a {into.DESCRIPTOR.name}.")
             rules = service.api.rules.of(field)
-            if OUTPUT_ONLY in rules or IMMUTABLE in rules or IDENTIFIER in rules:
+            if fixed & rules:
                 raise invalid("updateMask", f"field '{path}' cannot be changed: it is immutable or output only.")
             resolved.append(field.name)
             at = None if field.is_repeated else field.message_type

@@ -1,0 +1,103 @@
+"""Google's own models by name, as the catalogue knows them: what a client looks up before it tunes or prompts one.
+
+What answers in their place is in `generation.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuneline.local import prompts
+from tuneline.local.resources import standard
+from tuneline.local.resources.behaviour import Call, method, not_found
+from tuneline.local.resources.names import id_of
+from tuneline.local.serving import Source
+
+GARDEN = "google.cloud.aiplatform.{v}.ModelGardenService."
+GEMINI = "google.ai.generativelanguage.v1beta."
+PUBLISHER = "publishers/google"
+STAND_IN = "builtin:tiny"
+GENERATION = ("generateContent", "streamGenerateContent", "countTokens")
+TUNING = "createTunedModel"
+
+
+def _google() -> list[Any]:
+    """The catalogue's models that Google serves itself."""
+    from tuneline import catalog
+
+    return [each for each in catalog.models() if each.name.startswith("gemini")]
+
+
+def _find(name: str) -> Any:
+    """The model of a resource name, its version left out; raises ApiError NOT_FOUND."""
+    wanted = id_of(name).partition("@")[0]
+    for each in _google():
+        if wanted in (each.name, *each.aliases):
+            return each
+    raise not_found(name)
+
+
+@method(GARDEN + "GetPublisherModel")
+def get_publisher_model(service: Any, request: Any, call: Call) -> Any:
+    """A model of Google's that the catalogue has."""
+    if not request.name.startswith(f"{PUBLISHER}/models/"):
+        raise not_found(request.name)
+    return _publisher_model(service, _find(request.name), call)
+
+
+@method("google.cloud.aiplatform.v1beta1.ModelGardenService.ListPublisherModels")
+def list_publisher_models(service: Any, request: Any, call: Call) -> Any:
+    """All of them, by name."""
+    response = service.api.new("google.cloud.aiplatform.v1beta1.ListPublisherModelsResponse")
+    if request.parent != PUBLISHER:
+        raise not_found(request.parent)
+    response.publisher_models.extend(_publisher_model(service, each, call) for each in _google())
+    return response
+
+
+def _publisher_model(service: Any, found: Any, call: Call) -> Any:
+    name = f"{PUBLISHER}/models/{found.name}"
+    model = service.api.new(f"google.cloud.aiplatform.{call.version}.PublisherModel", name=name)
+    model.version_id = "default"
+    model.open_source_category = "PROPRIETARY"
+    return model
+
+
+@method(GEMINI + "ModelService.GetModel")
+def get_model(service: Any, request: Any, call: Call) -> Any:
+    """The same model as the Gemini API describes it."""
+    return _gemini_model(service, _find(request.name))
+
+
+@method(GEMINI + "ModelService.ListModels")
+def list_models(service: Any, request: Any, call: Call) -> Any:
+    """A page of them, by name."""
+    response = service.api.new(GEMINI + "ListModelsResponse")
+    rows, response.next_page_token = standard.page(
+        [_gemini_model(service, each) for each in _google()], request, "name"
+    )
+    response.models.extend(rows)
+    return response
+
+
+def _gemini_model(service: Any, found: Any) -> Any:
+    model = service.api.new(GEMINI + "Model", name=f"models/{found.name}", base_model_id=found.name)
+    model.display_name = found.name
+    model.description = f"{STAND_IN} answers in its place here"
+    model.input_token_limit = found.max_input_tokens or 0
+    model.output_token_limit = found.max_output_tokens or 0
+    model.supported_generation_methods.extend(GENERATION)
+    if found.engine == "gemini_api":
+        model.supported_generation_methods.append(TUNING)
+    return model
+
+
+@method(GEMINI + "GenerativeService.CountTokens")
+async def count_tokens(service: Any, request: Any, call: Call) -> Any:
+    """The tokens of a prompt by the tokenizer of the stand-in."""
+    asked = service.api.new(GEMINI + "GenerateContentRequest", contents=request.contents)
+    if request.HasField("generate_content_request"):
+        asked = request.generate_content_request
+    messages = prompts.messages(asked)
+    found, _ = await service.serving.ask(Source(base=STAND_IN), {"messages": messages, "max_new_tokens": 1})
+    return service.api.new(GEMINI + "CountTokensResponse", total_tokens=found.prompt_tokens)
