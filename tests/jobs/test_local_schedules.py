@@ -116,10 +116,16 @@ def check_seeds(seeds: range, config: Path) -> dict[str, int]:
     return total
 
 
+def show(schedules: int, calls: Mapping[str, int]) -> None:
+    """The count of calls, for who runs pytest with -s."""
+    print(f"calls in {schedules:,} schedules:", ", ".join(f"{kind} {count}" for kind, count in sorted(calls.items())))
+
+
 def test_random_schedules_end_with_one_job_on_the_local_service(here: LocalVertex, pipe: Path) -> None:
     """Up to 16 submitters with every fault, on the real wire: one job adopted by all, none left over."""
     before = len(here.calls("CreateCustomJob"))
     calls = check_seeds(range(12), pipe)
+    show(12, calls)
     # Some were refused or died on the way, by the schedule's own will.
     assert 12 <= len(here.calls("CreateCustomJob")) - before <= calls["Send"], "a call that no schedule has sent"
 
@@ -129,5 +135,5 @@ def test_random_schedules_end_with_one_job_on_the_local_service(here: LocalVerte
 def test_a_thousand_random_schedules_end_with_one_job(here: LocalVertex, pipe: Path) -> None:
     """The same a thousand times; the count of calls is shown."""
     calls = check_seeds(range(1000, 2000), pipe)
-    print("calls in 1,000 schedules:", ", ".join(f"{kind} {count}" for kind, count in sorted(calls.items())))
+    show(1000, calls)
     assert calls["Send"] < 3 * 1000

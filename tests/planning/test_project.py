@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.google.scripted import Answer, Server, serving
-from tests.planning.conftest import facts_of, request_of
+from tests.planning.conftest import facts_of, found, request_of
 from tuneline import errors, objects, planning
 from tuneline.google import rest
 
@@ -145,6 +145,33 @@ def test_a_key_that_cannot_be_used_is_told(google: Server, answer: Answer, told:
     else:
         planning.check_project(made)
     assert google.requests[-1]["path"] == f"/v1/{KEY}"
+
+
+def test_a_gemini_model_that_the_service_does_not_have_is_told(google: Server) -> None:
+    """Asked for in the region of the job."""
+    values = {
+        "project": PROJECT,
+        "base_model": "gemini-2.5-flash",
+        "training_dataset_uri": "gs://bucket/train.jsonl",
+        "location": "europe-west4",
+    }
+    made = planning.plan(values, facts_of(found(format="gemini")), region="us-central1", template="tune-gemini")
+    made = dataclasses.replace(made, local=False)
+    google.script = [Answer(body={"projectId": PROJECT}), Answer(status=404, body={"error": {"message": "not found"}})]
+    with pytest.raises(errors.UsageError, match="europe-west4: not found"):
+        planning.check_project(made)
+    assert google.requests[-1]["path"] == "/v1/publishers/google/models/gemini-2.5-flash"
+
+
+def test_a_quota_too_small_for_a_fallback_is_a_warning(google: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job may never go there."""
+    monkeypatch.delenv("TUNELINE_LOCAL_URL")
+    values = request_of(base_model_uri=None, large_model_reference="tuneline-tiny", fallback_slices="gpu-8xh100-80gb")
+    made = planning.plan(values, facts_of(), region="us-central1")
+    monkeypatch.setenv("TUNELINE_LOCAL_URL", google.url)
+    google.script = [Answer(body={"projectId": PROJECT}), Answer(body=limit(8)), Answer(body=limit(0))]
+    warnings = planning.check_project(made).warnings
+    assert any("fallback 1: " in text and "h100_gpus" in text for text in warnings)
 
 
 def test_all_that_the_project_misses_is_told_at_once(google: Server) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import click
 
 from tuneline.cli.options import run_options
@@ -19,6 +21,7 @@ def command(form: str, **options: object) -> None:
     """
     from tuneline import planning
     from tuneline.cli.options import service_of, settle
+    from tuneline.steps.plan_tuning import staging
     from tuneline.steps.validate_dataset import facts
 
     settled = settle(**options)
@@ -33,7 +36,8 @@ def command(form: str, **options: object) -> None:
         template_uri=settled.template_uri,
     )
     if not options["local"]:
-        plan = planning.check_project(plan)
+        # The bucket that the run would use, where the request names none.
+        plan = planning.check_project(dataclasses.replace(plan, staging_uri=staging(plan, settled.root)))
     if form == "table":
         click.echo(planning.render(plan))
     else:

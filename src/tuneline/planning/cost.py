@@ -84,7 +84,7 @@ def refuse_above(limit_usd: float, expected: Range, *, endpoint: bool, local: bo
     if expected.high is None:
         raise OverCostLimit(
             f"max_cost_usd is {limit_usd:g}, and what the run costs is not known: {expected.unknown}"
-            " → give the figure in your own catalogue, or leave max_cost_usd out"
+            " → give what is missing, in the request or in your own catalogue, or leave max_cost_usd out"
         )
     if expected.high > limit_usd:
         raise OverCostLimit(

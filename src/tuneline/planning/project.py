@@ -92,6 +92,22 @@ def base_weights(plan: Plan) -> Findings:
         )
 
 
+def base_model_known(plan: Plan) -> Findings:
+    """The service still has the Gemini model in the region; only its own refusal says that it takes no more tuning.
+
+    The local service has none of Google's models, and is not asked.
+    """
+    name = plan.base_model.name
+    if plan.local or plan.engine != "vertex_tuning" or "/" in name:
+        return
+    region = plan.regions.tuning
+    try:
+        # google.cloud.aiplatform.v1.ModelGardenService.GetPublisherModel
+        rest.call("GET", "aiplatform", f"/v1/publishers/google/models/{quote(name)}", location=region)
+    except errors.NotFound as error:
+        yield Problem(where="base_model", what=f"{region}: {error}", fix="choose another: tuneline catalog models")
+
+
 def tensorboard_exists(plan: Plan) -> Findings:
     """The TensorBoard instance is there. The local service has none, and is not asked."""
     if not plan.tensorboard or plan.local:
@@ -121,28 +137,32 @@ def key_usable(plan: Plan) -> Findings:
 def quota_enough(plan: Plan) -> Findings:
     """The limit of every quota that the job takes is not below what it takes; what is in use the API does not tell.
 
-    The local service has no quotas, and is not asked.
+    A fallback's is only warned of. The local service has no quotas, and is not asked.
     """
     if plan.local:
         return
-    for quota in plan.quotas:
-        limits = list(_limits(plan.project, quota))
-        if not limits:
-            yield note(
-                f"not checked, quota-enough: the service does not tell the limit of {quota.name} in {quota.region}"
-            )
-        elif max(limits) < quota.amount:
-            yield Problem(
-                where="quota",
-                what=f"{quota.name} in {quota.region} is {max(limits)}, and the job takes {quota.amount}",
-                fix="ask for more at https://console.cloud.google.com/iam-admin/quotas, or choose another slice",
-            )
+    asked: set[Quota] = set()
+    for number, choice in enumerate(plan.choices()):
+        for quota in choice.quotas:
+            # The names in the console are no metrics: `Global concurrent tuning jobs` cannot be asked for.
+            if quota in asked or "/" not in quota.name:
+                continue
+            asked.add(quota)
+            limits = list(_limits(plan.project, quota))
+            what = f"{quota.name} in {quota.region}"
+            if not limits:
+                yield note(f"not checked, quota-enough: the service does not tell the limit of {what}")
+            elif max(limits) < quota.amount:
+                what += f" is {max(limits)}, and the job takes {quota.amount}"
+                fix = "ask for more at https://console.cloud.google.com/iam-admin/quotas, or choose another slice"
+                yield warning(f"fallback {number}: {what}") if number else Problem(where="quota", what=what, fix=fix)
 
 
 CHECKS: tuple[Check, ...] = (
     project_exists,
     staging_bucket,
     base_weights,
+    base_model_known,
     tensorboard_exists,
     key_usable,
     quota_enough,
