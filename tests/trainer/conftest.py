@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.objects.conftest import storage_url
+
+__all__ = ["storage_url"]
+
 # What is computed here is tiny: programs are compiled quickly rather than well.
 FAST_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.conftest import finish, json_lines, rows, write_rows
+from tests.trainer.conftest import finish, json_lines, rows
 from tests.trainer.test_tensorboard import records
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -210,32 +210,3 @@ def test_the_claim_decides_who_trains(start: Start, write_config: Write, tmp_pat
     said = finish(start(config, tmp_path / "other", **{**job, "TUNELINE_NONCE": "b"}))
     assert "projects/p/customJobs/7" in said
     assert not (tmp_path / "other").exists()
-
-
-def test_a_loss_that_is_no_number_stops_the_run(start: Start, write_config: Write, tmp_path: Path) -> None:
-    """The error names the step and the lines of its batch; no checkpoint of it is made."""
-    config = write_config(learning_rate=1e30, evaluation_data="")
-    said = finish(start(config, tmp_path / "output"), code=1).splitlines()[-1]
-    assert "the loss became" in said
-    assert "lines " in said
-    assert not list((tmp_path / "output").glob("checkpoints/*"))
-
-
-def test_bad_input_is_told_before_anything_is_written(start: Start, write_config: Write, tmp_path: Path) -> None:
-    """Exit code 2 for the configuration, 3 for the data; the last line says what and where."""
-    said = finish(start(write_config(train_stepps=3), tmp_path / "a"), code=2)
-    assert "did you mean train_steps?" in said.splitlines()[-1]
-    assert not (tmp_path / "a").exists()
-    broken = tmp_path / "broken.jsonl"
-    broken.write_text('{"input_text": "a"}\n')
-    said = finish(start(write_config(train_data=str(broken)), tmp_path / "b"), code=3)
-    assert "broken.jsonl" in said.splitlines()[-1]
-    assert not (tmp_path / "b" / "run.json").exists()
-
-
-def test_an_evaluation_set_of_one_line_will_do(start: Start, write_config: Write, tmp_path: Path) -> None:
-    """One example is evaluated like many."""
-    single = write_rows(tmp_path / "single.jsonl", rows(1, first=300))
-    finish(start(write_config(evaluation_data=single, prediction_data="", train_steps=4), tmp_path / "output"))
-    result = json.loads((tmp_path / "output" / "result.json").read_text())
-    assert result["checkpoints"][0]["evaluation"]["examples"] == 1

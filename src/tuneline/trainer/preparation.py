@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from tuneline.datasets import read_examples, read_preferences
+from tuneline.errors import Problem, UsageError
 from tuneline.trainer import base_model, flash
 from tuneline.trainer.architecture import Architecture
 from tuneline.trainer.base_model import BaseModel
@@ -104,7 +105,7 @@ def read_set(config: Config | PredictionConfig, base: BaseModel, uri: str) -> En
     """A dataset of the run as tokens; DatasetError where it cannot be used."""
     examples = read_examples(uri, format=config.format or None, default_context=config.default_context)
     length = longest_example(config, base)
-    return encode(examples, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config))
+    return _known(encode(examples, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config)), base)
 
 
 def read_pairs(config: Config, base: BaseModel, uri: str) -> EncodedDataset:
@@ -113,7 +114,17 @@ def read_pairs(config: Config, base: BaseModel, uri: str) -> EncodedDataset:
 
     pairs = read_preferences(uri, default_context=config.default_context)
     length = longest_example(config, base)
-    return encode_pairs(pairs, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config))
+    return _known(encode_pairs(pairs, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config)), base)
+
+
+def _known(dataset: EncodedDataset, base: BaseModel) -> EncodedDataset:
+    """The dataset; UsageError where it has tokens without an embedding, which jax would not notice."""
+    largest = max(int(example.tokens.max()) for example in dataset.examples)
+    if largest >= base.architecture.vocabulary:
+        what = f"its tokenizer writes token {largest}, and the model knows {base.architecture.vocabulary}"
+        fix = "the folder's files do not belong together: copy the whole folder of one model"
+        raise UsageError([Problem(where=base.tokenizer.where, what=what, fix=fix)])
+    return dataset
 
 
 def _cuts(config: Config | PredictionConfig) -> bool:

@@ -62,12 +62,10 @@ class Tokenizer:
         if self.template is None:
             text = self.special.get("bos_token", "") + "\n".join(turn.text for turn in turns)
             return text + "\n" if generate else text
-        from jinja2 import TemplateError
-
         messages = [{"role": turn.role, "content": turn.text} for turn in turns]
         try:
             text = self.template.render(messages=messages, add_generation_prompt=generate, **self.special)
-        except TemplateError as error:
+        except _template_faults() as error:
             fix = (
                 "some templates refuse a system turn or two turns of one role in a row: change the data or the template"
             )
@@ -83,7 +81,10 @@ def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Tokenizer:
     if not path.exists():
         fix = "save it with transformers' tokenizer.save_pretrained, which writes tokenizer.json"
         raise UsageError([Problem(where=str(folder), what="tokenizer.json is missing", fix=fix)])
-    fast = Fast.from_file(str(path))
+    try:
+        fast = Fast.from_file(str(path))
+    except Exception as error:  # the library raises nothing more particular
+        raise _broken(path, error) from error
     settings = _json(folder / "tokenizer_config.json")
     special = {
         key: _token_text(settings[key])
@@ -107,8 +108,24 @@ def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Tokenizer:
     )
 
 
+def _template_faults() -> tuple[type[Exception], ...]:
+    """What a template may raise: its language's errors, and Python's where it computes with the wrong things."""
+    from jinja2 import TemplateError
+
+    return (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+
+
 def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise _broken(path, error) from error
+
+
+def _broken(path: Path, error: Exception) -> UsageError:
+    return UsageError([Problem(where=str(path), what=f"cannot be read: {error}", fix="copy the folder again")])
 
 
 def _token_text(entry: Any) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tuneline import objects
 from tuneline.errors import TunelineError
 from tuneline.trainer import checkpoints, selection, stopping
@@ -71,6 +73,8 @@ class Loop:
         self._pending: list[tuple[int, StepResult, int]] = []
         self._settled: list[tuple[int, float]] = []
         self._since = time.monotonic()
+        self._saved = 0
+        """The step of the newest checkpoint of this attempt."""
 
     def batches(self, examples: Sequence[Any]) -> list[Batch]:
         """The examples of a step, packed."""
@@ -103,6 +107,7 @@ class Loop:
             self._pending.append((done, result, sum(len(example.tokens) for example in examples)))
             if done % config.evaluation_interval == 0 or done == config.train_steps:
                 last = self._settle(hold_last=True)
+                self._refuse_infinite(adapter, done)
                 evaluation_row: dict[str, Any] = {}
                 if self._evaluation_shape is not None:
                     evaluation_row, evaluation = self._evaluate(adapter, done)
@@ -130,9 +135,11 @@ class Loop:
         return Trained(steps=steps, stop_reason=reason, tokens_per_second=speed)
 
     def _stop(self, done: int, adapter: Any, state: Any, evaluations: Sequence[dict[str, Any]]) -> None:
-        if self._pending:
-            self._settle()
-            self.metrics.flush()
+        if done != self._saved:
+            if self._pending:
+                self._settle()
+                self.metrics.flush()
+            self._refuse_infinite(adapter, done)
             self._save(done, adapter, state, evaluations, stopped=True)
         raise Stopped(
             f"told to stop after step {done}: its checkpoint is complete, run the same command again to go on"
@@ -145,7 +152,7 @@ class Loop:
             loss = float(result.loss)
             if not math.isfinite(loss):
                 self.metrics.flush()
-                raise Diverged(self._divergence(step, loss))
+                raise Diverged(self._divergence(f"the loss became {loss}", step))
             rows.append(
                 {
                     "step": step,
@@ -165,12 +172,18 @@ class Loop:
             self.metrics.add(row)
         return rows[-1]
 
-    def _divergence(self, step: int, loss: float) -> str:
+    def _refuse_infinite(self, adapter: Any, step: int) -> None:
+        """A step whose loss is sound may still leave numbers that are none: the next loss would tell, too late."""
+        if not all(np.isfinite(np.asarray(leaf)).all() for pair in adapter.values() for leaf in pair.values()):
+            self.metrics.flush()
+            raise Diverged(self._divergence("the adapter is no longer finite", step))
+
+    def _divergence(self, what: str, step: int) -> str:
         lines = ", ".join(str(example.line) for example in self.run.examples(step - 1))
         found = checkpoints.complete(self.output)
         kept = f"the last good checkpoint is that of step {found[-1].step}" if found else "no checkpoint was made yet"
         return (
-            f"the loss became {loss} at step {step} (lines {lines} of {self.run.config.train_data}); {kept}; "
+            f"{what} at step {step} (lines {lines} of {self.run.config.train_data}); {kept}; "
             "lower learning_rate_multiplier and start again in another output"
         )
 
@@ -180,6 +193,10 @@ class Loop:
             raise ValueError("evaluation without a set")
         scores = self.scores(adapter, dataset.examples, shape)
         evaluation = summarise(scores)
+        if not math.isfinite(evaluation.loss):
+            if step == 0:
+                raise Diverged(f"the evaluation loss of the untuned base is {evaluation.loss}: its weights are broken")
+            raise Diverged(self._divergence(f"the evaluation loss became {evaluation.loss}", step))
         uri = objects.join(self.output, "evaluations", f"step-{step:06d}.jsonl")
         objects.write_bytes(uri, to_lines(entry.to_dict() for entry in scores))
         row = {
@@ -205,7 +222,9 @@ class Loop:
         }
         files = adapter_files(adapter, base=base.reference.requested, family=base.architecture.family)
         state_bytes = save(to_arrays({"adapter": adapter, "state": state}))
-        return checkpoints.write(self.output, step=step, files=files, state=state_bytes, record=record)
+        written = checkpoints.write(self.output, step=step, files=files, state=state_bytes, record=record)
+        self._saved = step
+        return written
 
     def _say(self, step: int, row: dict[str, Any]) -> None:
         parts = [f"step {step}/{self.run.config.train_steps}"]
