@@ -14,6 +14,8 @@ import click
 
 from tuneline.cli.faults import faults
 from tuneline.cli.local_options import DATA, DURATION, FORMAT, folder_of
+from tuneline.cli.put import put
+from tuneline.cli.quota import quota
 
 
 @click.group("local")
@@ -83,6 +85,8 @@ def env(data: Path | None) -> None:
     service = control.ensure(folder_of(data))
     for name, value in redirect.environment(service.url, service.data).items():
         click.echo(f"export {name}={shlex.quote(value)}")
+    for name, value in redirect.DEFAULTS.items():
+        click.echo(f"export {name}=${{{name}:-{value}}}")
     for name in redirect.UNSET:
         click.echo(f"unset {name}")
 
@@ -99,7 +103,7 @@ def run(data: Path | None, arguments: tuple[str, ...]) -> None:
     from tuneline.local import control, redirect
 
     service = control.ensure(folder_of(data))
-    environment = {k: v for k, v in os.environ.items() if k not in redirect.UNSET}
+    environment = {k: v for k, v in {**redirect.DEFAULTS, **os.environ}.items() if k not in redirect.UNSET}
     environment |= redirect.environment(service.url, service.data)
     try:
         child = subprocess.Popen(arguments, env=environment)
@@ -168,4 +172,5 @@ def clock(data: Path | None, forward_s: float | None) -> None:
     click.echo((answer or control.tell(service, "GET", "/clock"))["now"])
 
 
-command.add_command(faults)
+for each in (faults, put, quota):
+    command.add_command(each)

@@ -149,6 +149,15 @@ def tell(service: LocalService, verb: str, path: str, body: object = None) -> di
     return answer
 
 
+def make_bucket(service: LocalService, name: str) -> None:
+    """A bucket of that name in the local Cloud Storage, whether or not it was there. Raises `InvalidArgument`."""
+    found = _exchange("POST", f"{service.url}/storage/v1/b?project=local", {"name": name}, timeout_s=30)
+    if found is None:
+        raise Unavailable(f"the local service at {service.url} does not answer")
+    if found[0] not in (200, 409):
+        raise InvalidArgument(str(found[1].get("error", {}).get("message", found[1])), status=found[0])
+
+
 def status(service: LocalService) -> dict[str, Any]:
     """What the service says of itself: address, data, running jobs, stand-ins."""
     return tell(service, "GET", "/status")
@@ -174,7 +183,8 @@ def _exchange(verb: str, url: str, body: object = None, *, timeout_s: float) -> 
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     sent = None if body is None else json.dumps(body)
     try:
-        connection.request(verb, parts.path, sent, {"Content-Type": "application/json"})
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        connection.request(verb, target, sent, {"Content-Type": "application/json"})
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     except (OSError, http.client.HTTPException, json.JSONDecodeError):

@@ -50,6 +50,9 @@ REASONS = {
     "TUNELINE_DATA": "tuneline's own command line finds this service",
 }
 
+DEFAULTS = {"GOOGLE_CLOUD_LOCATION": REGION, "GOOGLE_GENAI_USE_VERTEXAI": "true"}
+"""What google-genai's samples leave to the environment: set where the user has not."""
+
 
 def environment(url: str, data: Path) -> dict[str, str]:
     """All variables to set for a process whose Google Cloud is the service at `url` with this data folder.

@@ -26,7 +26,8 @@ KINDS_WITH_MEANING = {
     "(docker or podman, on Linux), or refused where there is no engine; one machine",
     "BatchPredictionJob": "a process of the trainer answers each line of JSON Lines in `gs://`; a publisher's model is "
     "stood in for by `builtin:tiny`, and each response's `modelVersion` says so; no BigQuery",
-    "TuningJob": "supervised tuning by the trainer; `builtin:tiny` stands in for the base model, and the job says so",
+    "TuningJob": "supervised and preference tuning by the trainer, from a base or from a tuned model; `builtin:tiny` "
+    "stands in for the base model, and the job says so",
     "TunedModel": "tuned by the trainer; `builtin:tiny` stands in for the base model",
     "PipelineJob": "run by the project's own PipelineSpec runner, a process a task; a container component, or a Python "
     "component on an image of its own, in a container, or refused where there is no engine",
@@ -52,6 +53,11 @@ edit. Nothing here was compared with the real service: see `unverified.md`.
 - In a container `/gcs/BUCKET/…` is no mount: the task's inputs, and what its command line names there, are copied in
   before it starts, and what is new or changed is stored when it has ended. It shares this machine's network.
 - Machines, accelerators, networks, service accounts and keys of a request are checked for form, kept, and not used.
+- `gs://cloud-samples-data`, the bucket of Google's public samples, is not here: a tuning job that names an object of it
+  gets rows of tuneline's own, and says so. What you put there yourself (`tuneline local put`) is used as it is.
+- `evaluationConfig` of a tuning job is kept; each checkpoint's evaluation run says that there is no autorater here.
+- A base model that takes no new tuning any more is tuned all the same, for old samples; the job's description says that
+  Vertex AI would refuse it.
 - Any token is accepted, and every project exists, with a number that stays the same.
 - `https://*-kfp.pkg.dev/ml-pipeline/large-language-model-pipelines/…`: this project's own compiled templates; other
   repositories there keep what `kfp.registry.RegistryClient` uploads.
@@ -66,6 +72,7 @@ edit. Nothing here was compared with the real service: see `unverified.md`.
 | `GET /_tuneline/status`, `/_tuneline/calls` | what runs; which calls were answered (`tuneline local calls`) |
 | `POST /_tuneline/faults` | `{{"method", "status", "times", "delay", "drop", …}}` (`tuneline local faults`) |
 | `POST /_tuneline/clock` | `{{"forward_s"}}`: moves the clock of schedules (`tuneline local clock`) |
+| `GET`, `POST /_tuneline/quota` | `{{"limit", "above", "project"}}`: concurrent tuning jobs of a project |
 | `POST /_tuneline/shutdown` | stops the service |
 
 ## Environment
@@ -74,7 +81,7 @@ edit. Nothing here was compared with the real service: see `unverified.md`.
 
 {environment}
 
-and take out {unset}.
+take out {unset}; and set {defaults} where you have not.
 
 One official client takes no notice of them: Node's REST transport (`fallback: true`) goes through no proxy; give it
 `apiEndpoint: '127.0.0.1'`, the `port` and `protocol: 'http'`. Its gRPC transport, the default, needs nothing.
@@ -89,7 +96,8 @@ def document() -> str:
     kinds = "\n".join(f"- `{kind}`: {text}." for kind, text in KINDS_WITH_MEANING.items())
     environment = "\n".join(f"- `{name}`: {why}" for name, why in redirect.REASONS.items())
     unset = ", ".join(f"`{name}`" for name in redirect.UNSET)
-    parts = [HEAD.format(kinds=kinds, environment=environment, unset=unset)]
+    defaults = ", ".join(f"`{name}={value}`" for name, value in redirect.DEFAULTS.items())
+    parts = [HEAD.format(kinds=kinds, environment=environment, unset=unset, defaults=defaults)]
     for package, title in PACKAGES.items():
         parts.append(f"## {title}\n\n")
         services = sorted({m.service for m in api.methods.values() if m.service.rpartition(".")[0] == package})

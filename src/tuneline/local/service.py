@@ -27,6 +27,7 @@ from tuneline.local.resources.faults import Faults
 from tuneline.local.resources.projects import Projects, number_of
 from tuneline.local.resources.store import Store
 from tuneline.local.serving import Serving
+from tuneline.local.tuning.quota import Quotas
 from tuneline.local.wire.app import Application
 from tuneline.local.wire.authority import Authority
 from tuneline.local.wire.front import Front
@@ -54,6 +55,7 @@ class LocalService:
         self.api = load()
         self.clock = Clock()
         self.faults = Faults()
+        self.quotas = Quotas()
         self.slots = asyncio.Semaphore(SLOTS)
         """Trainers that run at a time; other jobs stay PENDING."""
         self.stand_ins: dict[str, str] = {}

@@ -12,6 +12,7 @@ import logging
 import select
 import shutil
 import time
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -74,6 +75,15 @@ class TrainingJobs(PassiveBehaviour):
     def succeeded(self, service: Any, job: Any, folder: Path) -> None:
         """Fill in what the job has made; raise ApiError where that shows a failure."""
 
+    def room(self, service: Any, name: str) -> AbstractAsyncContextManager[None]:
+        """What a job waits for, and holds while it runs, besides one of the machine's own slots."""
+        return nullcontext()
+
+    def failure(self, outcome: Exit, tail: str) -> str:
+        """What a failed job's error says, from how its process ended and the end of its log."""
+        last = tail.rstrip().rpartition("\n")[2] or "It wrote no log."
+        return f"{last}\nThe replica workerpool0-0 ended with {outcome}. The end of its log:\n{tail}"
+
     # How a kind says its states; here those of JobState
 
     def is_live(self, job: Any) -> bool:
@@ -94,7 +104,7 @@ class TrainingJobs(PassiveBehaviour):
         job.state = "JOB_STATE_RUNNING"
         if not job.HasField("start_time"):
             job.start_time.FromDatetime(service.now())
-        service.store.put(job, private={})
+        service.store.put(job)
         return cast(datetime, job.start_time.ToDatetime(tzinfo=UTC))
 
     def mark_ended(self, service: Any, job: Any, how: str, code: str = "", message: str = "") -> None:
@@ -104,7 +114,7 @@ class TrainingJobs(PassiveBehaviour):
         if code:
             job.error.code = CODES[code][0]
             job.error.message = message
-        service.store.put(job, private={})
+        service.store.put(job)
 
     # What the engine calls
 
@@ -154,7 +164,7 @@ class TrainingJobs(PassiveBehaviour):
     async def _supervise(self, service: Any, name: str) -> None:
         """Run the job's process until the job has ended, however often the process wants to be started again."""
         try:
-            async with service.slots:
+            async with self.room(service, name), service.slots:
                 await self._run(service, name)
         except asyncio.CancelledError:
             raise
@@ -230,9 +240,7 @@ class TrainingJobs(PassiveBehaviour):
                 self.succeeded(service, job, folder)
                 self.mark_ended(service, job, "SUCCEEDED")
         else:
-            tail = log_tail(folder)
-            last = tail.rstrip().rpartition("\n")[2] or "It wrote no log."
-            message = f"{last}\nThe replica workerpool0-0 ended with {outcome}. The end of its log:\n{tail}"
+            message = self.failure(outcome, log_tail(folder))
             sign = _SIGNS.get(outcome.code or -1, "INTERNAL") if self.resumes(job) else "INTERNAL"
             self.mark_ended(service, job, "FAILED", sign, message)
 

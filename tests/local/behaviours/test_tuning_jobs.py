@@ -59,7 +59,7 @@ def test_a_tuned_model_answers_and_each_checkpoint_has_its_endpoint(client, vert
     assert (stats.tuning_dataset_example_count, stats.tuning_step_count) == (33, 10)
     assert stats.user_dataset_examples[0].parts[0].text == "one"
     context = vertex_environment.request("GET", f"/v1/{job.experiment}")
-    assert context["metadata"] == {"experiment_deleted": False}
+    assert context["metadata"]["experiment_deleted"] is False
     assert job.name in [each.name for each in client.tunings.list()]
     first, last = (each.endpoint for each in job.tuned_model.checkpoints)
     assert vertex_environment.request("GET", f"/v1/{first}")["deployedModels"][0]["modelVersionId"] == "1"
@@ -107,9 +107,27 @@ def test_a_cancelled_job_ends_cancelled(client):
             "epochCount",
         ),
         (
-            {"supervisedTuningSpec": None, "preferenceOptimizationSpec": {"trainingDatasetUri": DATA}},
+            {"supervisedTuningSpec": None, "partnerModelTuningSpec": {"trainingDatasetUri": DATA}},
             "UNIMPLEMENTED",
-            "preferenceOptimizationSpec",
+            "partnerModelTuningSpec",
+        ),
+        ({"preferenceOptimizationSpec": {"trainingDatasetUri": DATA}}, "INVALID_ARGUMENT", "excludes"),
+        ({"baseModel": "text-bison@002"}, "INVALID_ARGUMENT", "tune-large-model"),
+        ({"baseModel": "qwen3-8b"}, "INVALID_ARGUMENT", "outputUri"),
+        (
+            {"supervisedTuningSpec": {"trainingDatasetUri": DATA, "hyperParameters": {"batchSize": 4}}},
+            "INVALID_ARGUMENT",
+            "batchSize",
+        ),
+        (
+            {"supervisedTuningSpec": {"trainingDatasetUri": DATA, "hyperParameters": {"adapterSize": 5}}},
+            "INVALID_ARGUMENT",
+            "32 is not supported",
+        ),
+        (
+            {"encryptionSpec": {"kmsKeyName": "projects/p/locations/europe-west4/keyRings/r/cryptoKeys/k"}},
+            "INVALID_ARGUMENT",
+            "is no key of us-central1",
         ),
     ],
 )

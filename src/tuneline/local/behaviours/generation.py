@@ -69,8 +69,8 @@ def _deployed(service: Any, endpoint: Any) -> Source:
 def of_version(service: Any, version: Any) -> Source:
     """The base and adapter of a version of a model; raises ApiError where it is none of the trainer's."""
     own = service.store.private(version.name)
-    if "adapter" in own:
-        return Source(base=own["base"], adapter=own["adapter"])
+    if "checkpoints" in own:
+        return Source(base=own["base"], adapter=own["checkpoints"][version.default_checkpoint_id])
     variables = {each.name: each.value for each in version.container_spec.env}
     if not version.artifact_uri or BASE_VARIABLE not in variables:
         raise ApiError(

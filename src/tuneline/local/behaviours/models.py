@@ -92,6 +92,10 @@ def _check(model: Any) -> None:
     """What the service refuses in an uploaded model."""
     if not model.container_spec.image_uri and not model.HasField("base_model_source"):
         raise invalid("model.containerSpec", "A model needs a containerSpec with the imageUri that serves it.")
+    if model.default_checkpoint_id not in {"", *(each.checkpoint_id for each in model.checkpoints)}:
+        known = ", ".join(each.checkpoint_id for each in model.checkpoints) or "none"
+        what = f"'{model.default_checkpoint_id}' is no checkpoint of the model; there are {known}."
+        raise invalid("model.defaultCheckpointId", what)
     if model.artifact_uri and not model.artifact_uri.startswith("gs://"):
         raise invalid("model.artifactUri", f"'{model.artifact_uri}' is no folder of Cloud Storage (gs://…).")
     if len(model.display_name.encode()) > 128:
@@ -273,7 +277,7 @@ def copy_model(service: Any, request: Any, call: Call) -> Any:
     copy.name, copy.version_id, copy.etag = f"{name}@{number}", str(number), new_id()
     del copy.version_aliases[:]
     copy.model_source_info.copy = True
-    service.store.insert(copy, kind=VERSIONS)
+    service.store.insert(copy, kind=VERSIONS, private=service.store.private(source.name))
     _move_aliases(service, name, copy, [DEFAULT] if number == 1 else [])
     response = service.api.new("google.cloud.aiplatform.v1beta1.CopyModelResponse", model=name)
     response.model_version_id = copy.version_id

@@ -145,8 +145,11 @@ class Behaviour(Protocol):
     kind: str
     """The message's name: "PipelineJob"."""
 
-    def creating(self, service: Service, resource: Message, request: Message) -> None:
-        """Check and fill the resource before it is stored (its `name` and times are set); raise ApiError to refuse."""
+    def creating(self, service: Service, resource: Message, request: Message) -> Mapping[str, Any] | None:
+        """Check and fill the resource before it is stored (its `name` and times are set); raise ApiError to refuse.
+
+        What is answered is remembered beside it (`Store.private`).
+        """
         ...
 
     def created(self, service: Service, resource: Message) -> None:
@@ -180,8 +183,9 @@ class PassiveBehaviour:
 
     kind = ""
 
-    def creating(self, service: Service, resource: Message, request: Message) -> None:
+    def creating(self, service: Service, resource: Message, request: Message) -> Mapping[str, Any] | None:
         """Accept as it is."""
+        return None
 
     def created(self, service: Service, resource: Message) -> None:
         """Nothing to start."""

@@ -110,8 +110,9 @@ class Engine:
     def _check(self, method: Method, request: Any) -> None:
         missing = list(self.api.rules.missing(request))
         if method.name.startswith("Update"):
-            # Only what the mask names is sent; the resource that is stored has the rest.
-            missing = [path for path in missing if "." not in path]
+            # Only what the mask names is sent; the resource that is stored has the rest. Without a mask all that is set
+            # is meant (google.aip.dev/134): google-genai's models.update sends none.
+            missing = [path for path in missing if "." not in path and path != "updateMask"]
         if missing:
             what = [(path, "Required field is not set.") for path in missing]
             named = ", ".join(missing)

@@ -48,9 +48,9 @@ def create(service: Any, method: Method, request: Any, call: Call) -> Any:
     found = behaviour_of(kind)
     if service.store.find(resource.name) is not None:
         raise already_exists(resource.name)
-    found.creating(service, resource, request)
+    private = found.creating(service, resource, request)
     _set_etag(resource)
-    service.store.insert(resource)
+    service.store.insert(resource, private=private)
     found.created(service, resource)
     resource = service.store.find(resource.name) or resource
     if method.response:

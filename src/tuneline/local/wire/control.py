@@ -56,6 +56,11 @@ class Control:
                     raise invalid("forward_s", f"the seconds to move the clock forward, 0 to {FARTHEST_S}.")
                 service.forward(seconds)
                 return {"now": service.now().isoformat()}
+            case "GET", "/quota":
+                return service.quotas.to_json(service)
+            case "POST", "/quota":
+                service.quotas.set_json(service, parse_body(body))
+                return service.quotas.to_json(service)
             case "POST", "/shutdown":
                 service.stop("asked to shut down")
                 return {"stopping": True}
