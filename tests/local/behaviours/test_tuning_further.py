@@ -39,6 +39,7 @@ def test_the_default_checkpoint_is_the_models_to_change(tuned: Any, genai_client
     assert genai_client.tunings.get(name=tuned.name).tuned_model.endpoint == last.endpoint
 
 
+@pytest.mark.slow
 def test_tuning_goes_on_from_a_checkpoint(tuned: Any, genai_client: Any, vertex_environment: Any) -> None:
     """The first evaluation of the further job is the last one of the checkpoint's; the result is its model's second
     version; a name of its own makes a model of its own."""
@@ -181,6 +182,7 @@ def test_a_pipeline_job_of_the_older_models_is_rebased_to_gemini(genai_client: A
     assert [each["model"] for each in deployed] == [new.tuned_model.model.partition("@")[0]]
 
 
+@pytest.mark.slow
 def test_preferences_are_really_learned(genai_client: Any, vertex_environment: Any) -> None:
     """The SDK's own call: loss below that of the coin, statistics of pairs, endpoints that answer."""
     uri = put(vertex_environment, "preferences.jsonl", [*preferences(), {"contents": []}])
@@ -210,6 +212,7 @@ def test_preferences_are_really_learned(genai_client: Any, vertex_environment: A
     assert answer.usage_metadata.candidates_token_count > 0
 
 
+@pytest.mark.slow
 def test_curves_grow_while_the_job_runs_and_the_sdk_reads_them(genai_client: Any, vertex_environment: Any) -> None:
     """Points before the end; then the experiment's own run, through the SDK, has all six series and no step twice."""
     from google.cloud import aiplatform

@@ -107,7 +107,7 @@ def test_a_cancelled_job_ends_cancelled(client):
             "epochCount",
         ),
         (
-            {"supervisedTuningSpec": None, "partnerModelTuningSpec": {"trainingDatasetUri": DATA}},
+            {"supervisedTuningSpec": None, "partnerModelTuningSpec": {}},
             "UNIMPLEMENTED",
             "partnerModelTuningSpec",
         ),
