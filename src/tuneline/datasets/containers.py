@@ -196,6 +196,8 @@ def _text_kind(body: bytes) -> str:
     lines = [line.strip() for line in body[:20_000].split(b"\n")[:20] if line.strip()]
     if any(line[:1] in (b"{", b"[") for line in lines):
         return ""
+    if any(_parsed(line) is not None for line in lines):
+        return ""
     first = lines[0].lower() if lines else b""
     if first.startswith((b"<!doctype", b"<html", b"<?xml", b"<error")):
         return "an HTML or XML document (a saved error or login page?)"
@@ -205,9 +207,7 @@ def _text_kind(body: bytes) -> str:
         columns = {line.count(separator) for line in lines[:5]}
         if len(lines) > 1 and min(columns) >= 1 and (len(columns) == 1 or separator == b","):
             return name
-    if all(_parsed(line) is None for line in lines):
-        return "plain text"
-    return ""
+    return "plain text"
 
 
 def records(fd: int, size: int, where: Layout) -> Iterator[Record]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from tuneline.datasets.foreign import foreign
+
 PALM_TEXT, PALM_CHAT = "palm-text", "palm-chat"
 GEMINI, GEMINI_1_0, GEMINI_API = "gemini", "gemini-1.0-messages", "gemini-api"
 OPENAI, PROMPT_COMPLETION, PREFERENCE = "openai-messages", "prompt-completion", "preference"
@@ -46,7 +48,7 @@ def of(value: object) -> str:
     if "messages" in value:
         return _of_messages(value)
     for name, keys in MARKS.items():
-        if all(key in value for key in keys):
+        if all(key in value for key in keys) and not all(isinstance(value[key], list) for key in keys):
             return name
     if "systemInstruction" in value or "system_instruction" in value:
         return GEMINI
@@ -56,7 +58,7 @@ def of(value: object) -> str:
         return PALM_TEXT
     if "text_input" in value:
         return GEMINI_API
-    if "completion" in value and foreign(value) == "":
+    if "completion" in value and foreign(value) is None:
         return PROMPT_COMPLETION
     return UNKNOWN
 
@@ -79,29 +81,3 @@ def vote(values: Iterable[object]) -> str:
     votes = Counter(of(value) for value in values)
     votes.pop(UNKNOWN, None)
     return max(votes, key=lambda name: (votes[name], -FORMATS.index(name))) if votes else UNKNOWN
-
-
-def foreign(value: object) -> str:
-    """The name of a format that others use and the services here do not take; '' where it is not known."""
-    if not isinstance(value, dict):
-        return ""
-    keys = set(value)
-    if {"prompt", "chosen", "rejected"} <= keys or {"chosen", "rejected"} <= keys:
-        return "preference pairs (prompt, chosen, rejected) as in TRL's DPO"
-    if {"instruction", "output"} <= keys or {"instruction", "response"} <= keys:
-        return "instruction records (instruction, input, output) as in Alpaca"
-    if isinstance(value.get("conversations"), list):
-        return "conversations (from, value) as in ShareGPT"
-    if {"question", "answer"} <= keys:
-        return "question and answer records"
-    if {"input", "output"} <= keys:
-        return "input and output records"
-    if {"prompt", "response"} <= keys:
-        return "prompt and response records"
-    if {"text", "label"} <= keys:
-        return "labelled texts (text, label)"
-    if "custom_id" in keys and "body" in keys:
-        return "batch requests (custom_id, body), not training examples"
-    if keys == {"text"}:
-        return "plain texts (text) for continued pre-training"
-    return ""

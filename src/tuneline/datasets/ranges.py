@@ -2,8 +2,8 @@
 
 The helpers are plain child processes that are handed the open file and told ranges over a pipe: nothing of the caller
 is imported or forked in them, so a script without a main guard and a service with threads may call this. This process
-takes ranges too, while one thread of it hashes the file from end to end. A helper that dies costs its range a second
-reading, and nothing else.
+takes ranges too, while one thread of it hashes the file from end to end, if its digest is asked for. A helper that dies
+costs its range a second reading, and nothing else.
 """
 
 from __future__ import annotations
@@ -37,14 +37,19 @@ def processes_for(size: int, wanted: int | None = None) -> int:
     return wanted if wanted else max(1, min(available, size // WORTH_IT))
 
 
-def survey_lines(fd: int, start: int, size: int, *, form: str, kept: int, processes: int) -> tuple[Survey, str, str]:
-    """Survey, sha256 and crc32c of the file, whose lines begin at byte `start`."""
+def survey_lines(
+    fd: int, start: int, size: int, *, form: str, kept: int, processes: int, digest: bool
+) -> tuple[Survey, str, str]:
+    """Survey, sha256 (with `digest`, else '') and crc32c of the file, whose lines begin at byte `start`."""
     if processes == 1:
-        return _alone(fd, start, size, form, kept)
+        sums = _Sums(fd, sha=digest)
+        survey = scan(fd, start, size, form=form, kept=kept, observe=sums.take)
+        sums.up_to(size)
+        return survey, sums.sha.hexdigest() if digest else "", sums.crc.base64()
     cuts = bounds(fd, start, size, max(1, -(-size // RANGE)))
     waiting, done = deque(enumerate(cuts)), {}
     hashed: list[str] = []
-    hashing = Thread(target=lambda: hashed.append(_sha256(fd, size)))
+    hashing = Thread(target=lambda: hashed.append(_sha256(fd, size) if digest else ""))
     hashing.start()
     helpers = [Thread(target=_feed, args=(fd, form, kept, waiting, done)) for _ in range(processes - 1)]
     for helper in helpers:
@@ -66,13 +71,6 @@ def survey_lines(fd: int, start: int, size: int, *, form: str, kept: int, proces
         value = combine(value, piece, high - low)
     hashing.join()
     return total, hashed[0], encode(value)
-
-
-def _alone(fd: int, start: int, size: int, form: str, kept: int) -> tuple[Survey, str, str]:
-    sums = _Sums(fd)
-    survey = scan(fd, start, size, form=form, kept=kept, observe=sums.take)
-    sums.up_to(size)
-    return survey, sums.sha.hexdigest(), sums.crc.base64()
 
 
 class _Sums:

@@ -63,22 +63,25 @@ def groups(rows: Rows) -> Iterator[np.ndarray]:
     import numpy as np
 
     for keys, indexes in rows.partitions():
+        # Sorting alone is a tenth of sorting with places, and in most sets no key comes twice.
+        ordered = np.sort(keys)
+        twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        if not len(twice):
+            continue
+        at = np.searchsorted(twice, keys)
+        at[at == len(twice)] = 0
+        here = np.flatnonzero(twice[at] == keys)
+        keys, indexes = keys[here], indexes[here]
         order = np.argsort(keys, kind="stable")
         ordered = keys[order]
         first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
         sizes = np.diff(np.concatenate((first, [len(ordered)])))
-        repeated = np.flatnonzero(sizes > 1)
-        if not len(repeated):
-            continue
-        members = np.concatenate([order[first[g] : first[g] + sizes[g]] for g in repeated])
-        place = indexes[members]
+        place = indexes[order]
         ascending = np.argsort(place, kind="stable")
-        taken = np.empty(len(members), dtype=dtype())
+        taken = np.empty(len(place), dtype=dtype())
         taken[ascending] = rows.take(place[ascending])
-        ends = np.cumsum(sizes[repeated])
-        starts = ends - sizes[repeated]
-        for g in np.argsort(place[starts], kind="stable"):
-            yield taken[starts[g] : ends[g]]
+        for g in np.argsort(place[first], kind="stable"):
+            yield taken[first[g] : first[g] + sizes[g]]
 
 
 @dataclass

@@ -18,7 +18,7 @@ from tuneline.datasets.lines import Lines, LongLine, blocks
 from tuneline.datasets.rows import EXAMPLE, dtype
 from tuneline.datasets.shapes import Batch, NotPlain, Shape, shapes
 from tuneline.datasets.structure import unescaped
-from tuneline.datasets.survey import Survey
+from tuneline.datasets.survey import SHORT, Survey, key_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,13 +159,13 @@ class Surveying(Scan):
 
         survey, n = self.survey, len(offsets)
         rows = np.empty(n, dtype=self._row)
-        digest = xxhash.xxh3_64_digest
-        # The same as key_hash, without a call of our own for each key.
-        rows["key"] = np.frombuffer(b"".join(map(digest, map(str.encode, batch.keys))), dtype=">u8")
+        sizes = np.fromiter(map(len, batch.keys), np.uint32, n)
+        # The same as key_hash, with as few calls of our own as can be.
+        encoded = map(str.encode, batch.keys) if int(sizes.max()) <= SHORT else map(key_bytes, batch.keys)
+        rows["key"] = np.frombuffer(b"".join(map(xxhash.xxh3_64_digest, encoded)), dtype=">u8")
         rows["offset"], rows["length"] = offsets, lengths
         rows["line"] = np.arange(line, line + n)
-        characters = map(len, batch.keys) if batch.input_characters is None else batch.input_characters
-        rows["inputs"] = np.fromiter(characters, np.uint32, n)
+        rows["inputs"] = sizes if batch.input_characters is None else batch.input_characters
         rows["outputs"] = np.fromiter(map(len, batch.outputs), np.uint32, n)
         rows["column"], rows["kind"] = 1, EXAMPLE
         survey.rows.extend(rows)
@@ -219,8 +219,10 @@ class Quotes:
             self._arrays = [np.empty(size, dtype=bool) for _ in range(3)]
         quote, backslash, escaped = (spare[:size] for spare in self._arrays)
         np.equal(array, QUOTE, out=quote)
-        np.equal(array, BACKSLASH, out=backslash)
         number = int(np.count_nonzero(quote))
+        np.equal(array, BACKSLASH, out=backslash)
+        if not backslash.any():
+            return number
         np.bitwise_and(quote[1:], backslash[:-1], out=escaped[1:])
         fewer = int(np.count_nonzero(escaped[1:]))
         if not fewer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import utf_16_le_encode
 from collections import Counter
 
 import xxhash
@@ -15,6 +16,8 @@ from tuneline.datasets.rows import EXAMPLE, RAW, Rows
 
 MAX_CLASSES = 100
 """Distinct outputs up to which a set is looked at as a classification."""
+SHORT = 256
+"""Characters up to which a key is hashed as UTF-8 whatever it holds."""
 MAX_LABEL = 80
 """Characters of the longest label."""
 
@@ -29,9 +32,15 @@ def input_key(turns: list[Turn] | tuple[Turn, ...]) -> str:
     return "\x1e".join(f"{turn.role}\x1f{turn.text}" for turn in turns[:-1])
 
 
+def key_bytes(key: str) -> bytes:
+    """The key as bytes, the same for the same key: UTF-8, but UTF-16 for long ones that are not ASCII, which Python
+    writes in two thirds of the time."""
+    return key.encode() if len(key) <= SHORT or key.isascii() else utf_16_le_encode(key)[0]
+
+
 def key_hash(key: str) -> int:
     """64 bits of the key."""
-    return xxhash.xxh3_64_intdigest(key.encode())
+    return xxhash.xxh3_64_intdigest(key_bytes(key))
 
 
 def raw_hash(data: bytes) -> int:

@@ -113,6 +113,8 @@ def _syntax_hint(text: str, position: int) -> str:
     before, near = text[:position].rstrip(), text[position : position + 8].lstrip()
     if re.match(r"\s*,\s*[}\]]", text[position:]) or (before.endswith(",") and near[:1] in ("}", "]")):
         return "remove the comma before the closing bracket"
+    if text[position:].strip() == ",":
+        return "remove the comma at the end of the line: in JSON lines nothing stands between two examples"
     if near.startswith("'") or text.lstrip().startswith(("{'", "['")):
         return "strings need double quotes; in Python write json.dumps(example), not str(example)"
     if near.startswith(("None", "True", "False")):

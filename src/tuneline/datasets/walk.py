@@ -37,7 +37,9 @@ def walk(value: object, form: str) -> Walked:
     """Reads one example in the named format."""
     walked = Walked()
     if not isinstance(value, dict):
-        walked.say("D207", "$", f"the example is {kind(value)}, not an object")
+        twice = isinstance(value, str) and value.lstrip().startswith("{")
+        hint = "it was encoded twice: write json.dumps(example) once" if twice else ""
+        walked.say("D207", "$", f"the example is {kind(value)}, not an object", hint)
         return walked
     other = formats.of(value)
     if other != form and other != formats.UNKNOWN and form != formats.UNKNOWN and not _half_fits(value, form):
@@ -123,9 +125,14 @@ def object_list(walked: Walked, value: dict, key: str, path: str = "$") -> list[
     return found
 
 
-def check_order(walked: Walked, speakers: list[tuple[str, str]], *, strict: bool, answer: str, ends_with: str) -> None:
-    """The order of turns: begins with the user, alternates, ends with `ends_with`. `speakers` are (role, path)."""
-    if not speakers:
+def check_order(
+    walked: Walked, speakers: list[tuple[str | None, str]], *, strict: bool, answer: str, ends_with: str
+) -> None:
+    """The order of turns: begins with the user, alternates, ends with `ends_with`.
+
+    `speakers` are (role, path). Where it is not known who speaks (None), that was told, and the order is left alone.
+    """
+    if not speakers or any(role is None for role, _ in speakers):
         return
     if speakers[0][0] != USER:
         walked.say("D401", speakers[0][1], "the first turn is not the user's")
@@ -164,26 +171,30 @@ def _palm_chat(walked: Walked, value: dict) -> None:
         walked.say("D302", "$.context", f"'context' is {kind(value['context'])}, not a string")
     elif value.get("context"):
         walked.turns.append(Turn(role=SYSTEM, text=value["context"]))
-    speakers = []
+    speakers: list[tuple[str | None, str]] = []
     for path, message in object_list(walked, value, "messages"):
         unknown_keys(walked, message, ("author", "content"), path)
         walked.authors += "author" in message
         author = role_field(walked, message, "author", path, {"user": USER, "assistant": ASSISTANT})
         text = text_field(walked, message, "content", path, what="the message")
+        speakers.append((author, path))
         if author:
-            speakers.append((author, path))
             walked.turns.append(Turn(role=author, text=text or ""))
     check_order(walked, speakers, strict=True, answer="assistant", ends_with=ASSISTANT)
 
 
+DECLARED, CALLS = ("tools", "functions"), ("tool_calls", "function_call", "tool_call_id")
+"""Where examples of OpenAI's form declare functions, and where their messages call them."""
 MEANT = {
     "bot": ASSISTANT,
+    "chatbot": ASSISTANT,
     "ai": ASSISTANT,
     "gpt": ASSISTANT,
     "chatgpt": ASSISTANT,
     "model": ASSISTANT,
     "assistant": ASSISTANT,
     "human": USER,
+    "prompter": USER,
     "user": USER,
     "system": SYSTEM,
     "developer": SYSTEM,
@@ -192,7 +203,8 @@ MEANT = {
 
 
 def role_field(walked: Walked, value: dict, key: str, path: str, roles: dict[str, str]) -> str | None:
-    """The speaker named under the key, as our own role; None, and a finding, where it is none of `roles`."""
+    """The speaker named under the key, as our own role; a finding where it is none of `roles`, and then the role that
+    is plainly meant, or None."""
     here = step(path, key)
     if key not in value:
         walked.say("D301", path, f"field {key!r} is missing")
@@ -214,20 +226,23 @@ def role_field(walked: Walked, value: dict, key: str, path: str, roles: dict[str
         f"{key} {name[:60]!r} is none of {', '.join(repr(r) for r in roles)}",
         f"write {near!r}" if near else "",
     )
-    return None
+    return meant
 
 
 def _messages(walked: Walked, value: dict, *, answer: str, known: tuple[str, ...]) -> None:
-    if isinstance(value.get("system"), str):
+    if isinstance(value.get("system"), str | list):
         # As Anthropic's and Bedrock's examples have it: not to be lost as some unknown field.
         walked.say("D405", "$.system", "a system text beside the messages", "make it the first message, of role system")
         known = (*known, "system")
     unknown_keys(walked, value, known, "$")
     roles = {"system": SYSTEM, "user": USER, answer: ASSISTANT}
+    if answer == "assistant":
+        # As OpenAI has them: "developer" is what "system" was; results of functions stand where a user's turn does.
+        roles |= {"developer": SYSTEM, "tool": USER, "function": USER}
     fields = ("role", "content") if answer == "model" else ("role", "content", "name", "weight", "refusal")
-    speakers = []
+    speakers: list[tuple[str | None, str]] = []
     for index, (path, message) in enumerate(object_list(walked, value, "messages")):
-        carried = _tool_fields(walked, message, path) if answer == "assistant" else ()
+        carried = tuple(key for key in CALLS if key in message) if answer == "assistant" else ()
         unknown_keys(walked, message, fields + carried, path)
         role = role_field(walked, message, "role", path, roles)
         text = _content(walked, message, path, may_be_missing=bool(carried))
@@ -235,7 +250,7 @@ def _messages(walked: Walked, value: dict, *, answer: str, known: tuple[str, ...
             if index:
                 walked.say("D405", path, "a system message that is not the first")
                 continue
-        elif role:
+        else:
             speakers.append((role, path))
         if role:
             walked.turns.append(Turn(role=role, text=text))
@@ -244,17 +259,23 @@ def _messages(walked: Walked, value: dict, *, answer: str, known: tuple[str, ...
         walked.say("D402", "$.messages", f"no turn of the user or the {answer}")
 
 
-def _tool_fields(walked: Walked, message: dict, path: str) -> tuple[str, ...]:
-    found = tuple(key for key in ("tool_calls", "function_call", "tool_call_id") if message.get(key) is not None)
-    for key in found:
+def _functions(walked: Walked, value: dict) -> None:
+    """Says, once an example, that it calls functions."""
+    messages = value.get("messages")
+    holders = [("$", value)]
+    holders += [(f"$.messages[{n}]", m) for n, m in enumerate(messages if isinstance(messages, list) else [])]
+    found = [
+        (step(path, key), key)
+        for path, holder in holders
+        if isinstance(holder, dict)
+        for key in DECLARED + CALLS
+        if holder.get(key)
+    ]
+    if found:
         walked.functions = True
-        walked.say(
-            "D510",
-            step(path, key),
-            f"{key!r}: tuning on messages takes text alone",
-            "functions tune in the gemini format",
-        )
-    return tuple(key for key in ("tool_calls", "function_call", "tool_call_id") if key in message)
+        names = ", ".join(dict.fromkeys(key for _, key in found))
+        what = f"functions ({names}): tuning on messages takes text alone"
+        walked.say("D510", found[0][0], what, "functions tune in the gemini format")
 
 
 def _content(walked: Walked, message: dict, path: str, *, may_be_missing: bool) -> str:
@@ -282,12 +303,8 @@ def _gemini_1_0(walked: Walked, value: dict) -> None:
 
 
 def _openai(walked: Walked, value: dict) -> None:
-    known = ("messages", "tools", "functions", "parallel_tool_calls")
-    _messages(walked, value, answer="assistant", known=known)
-    for key in ("tools", "functions"):
-        if value.get(key):
-            walked.functions = True
-            walked.say("D510", f"$.{key}", f"{key!r}: tuning on messages takes text alone")
+    _messages(walked, value, answer="assistant", known=("messages", *DECLARED, "parallel_tool_calls"))
+    _functions(walked, value)
 
 
 def _gemini(walked: Walked, value: dict) -> None:

@@ -144,11 +144,11 @@ def _tools(walked: Walked, value: dict) -> set[str] | None:
     return names
 
 
-def _contents(walked: Walked, value: dict, declared: set[str] | None) -> list[tuple[str, str]]:
+def _contents(walked: Walked, value: dict, declared: set[str] | None) -> list[tuple[str | None, str]]:
     items = object_list(walked, value, "contents")
     # "role may be absent when there is one turn each": the first is then the user's, the second the model's.
     bare = len(items) <= 2 and not any("role" in content for _, content in items)
-    speakers: list[tuple[str, str]] = []
+    speakers: list[tuple[str | None, str]] = []
     open_calls: list[str] = []
     for index, (path, content) in enumerate(items):
         role = (USER, ASSISTANT)[index] if bare else _role(walked, content, path)
@@ -159,8 +159,10 @@ def _contents(walked: Walked, value: dict, declared: set[str] | None) -> list[tu
         elif open_calls and not responses:
             walked.say("D406", path, f"the call of {_list(open_calls)} is not answered")
         open_calls = calls
+        if role == SYSTEM:
+            continue
+        speakers.append((role, path))
         if role:
-            speakers.append((role, path))
             walked.turns.append(Turn(role=role, text=text))
     return speakers
 
@@ -170,7 +172,7 @@ def _role(walked: Walked, content: dict, path: str) -> str | None:
 
     if content.get("role") == "system":
         walked.say("D405", step(path, "role"), "a system turn among the contents", "move it to systemInstruction")
-        return None
+        return SYSTEM
     return role_field(walked, content, "role", path, ROLES)
 
 

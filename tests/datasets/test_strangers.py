@@ -1,0 +1,144 @@
+"""Files of other people's making: each is said to be what it is, once, and nothing is said that is not so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.datasets import data
+from tuneline import datasets
+from tuneline.datasets import formats
+from tuneline.datasets.foreign import foreign
+
+PROMPT, ANSWER = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+
+FOREIGN: dict[str, dict[str, Any]] = {
+    "Alpaca": {"instruction": "a", "input": "", "output": "b"},
+    "Dolly": {"instruction": "a", "context": "", "response": "b", "category": "c"},
+    "ShareGPT": {"id": "1", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]},
+    "early ShareGPT": {"id": "1", "items": [{"from": "human", "value": "a"}]},
+    "TRL's DPO": {"prompt": "a", "chosen": "b", "rejected": "c"},
+    "OpenAI's DPO": {"input": {"messages": [PROMPT]}, "preferred_output": [ANSWER], "non_preferred_output": [ANSWER]},
+    "lists of messages": {"prompt": [PROMPT], "completion": [ANSWER]},
+    "SQuAD": {"id": "1", "context": "a", "question": "b", "answers": {"text": ["c"]}},
+    "question and answer": {"question": "a", "answer": "b"},
+    "OpenAI's evals": {"input": [PROMPT], "ideal": "b"},
+    "input and output": {"input": "a", "output": "b"},
+    "prompt and response": {"prompt": "a", "response": "b"},
+    "labelled texts": {"text": "a", "label": "b"},
+    "batch requests": {"custom_id": "1", "method": "POST", "body": {"messages": [PROMPT]}},
+    "batch prediction": {"request": {"contents": []}},
+    "dataset viewer": {"row_idx": 1, "row": {"prompt": "a"}},
+    "OpenAssistant": {"message_id": "1", "parent_id": None, "text": "a", "role": "prompter"},
+    "HumanEval": {"task_id": "1", "prompt": "def f():", "canonical_solution": "    pass"},
+    "pre-training": {"text": "a"},
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_format_of_others_is_one_error_with_its_name_and_the_way_out(name: str, tmp_path: Path) -> None:
+    """Forty such lines are one finding, at the first, which names the format and says what to write instead."""
+    values = [{**FOREIGN[name], "n": n} if name != "pre-training" else {"text": f"a {n}"} for n in range(40)]
+    report = datasets.check(data.write(tmp_path, values))
+    assert (report.format, report.container, report.counts) == ("unknown", "jsonl", {"D108": 1})
+    (found,) = report.findings
+    assert found.line == 1
+    assert name in found.message
+    assert found.hint
+
+
+def test_no_known_format_is_taken_for_anothers() -> None:
+    """What the services here take is never called foreign."""
+    for make in data.MAKERS.values():
+        assert foreign(make(1)) is None
+    assert all(formats.of(value) == formats.UNKNOWN for value in FOREIGN.values())
+
+
+def _errors(tmp_path: Path, values: list[Any]) -> dict[str, int]:
+    report = datasets.check(data.write(tmp_path, values))
+    codes = {item.code for item in report.findings if item.severity == "error"}
+    return {code: report.counts[code] for code in codes}
+
+
+@pytest.mark.parametrize(
+    ("form", "wrong"),
+    [
+        ("gemini", "assistant"),
+        ("palm-chat", "bot"),
+        ("openai-messages", "Chatbot"),
+        ("gemini-1.0-messages", "assistant"),
+    ],
+)
+def test_a_wrong_name_of_the_model_is_one_error_an_example(form: str, wrong: str, tmp_path: Path) -> None:
+    """A role of another vendor is told; that the turn is therefore not the model's is not told again."""
+    values = []
+    for n in range(30):
+        text = json.dumps(data.MAKERS[form](n))
+        for key in ("role", "author"):
+            for right in ("model", "assistant"):
+                text = text.replace(f'"{key}": "{right}"', f'"{key}": "{wrong}"')
+        values.append(text)
+    if form == "gemini-1.0-messages":
+        # With that name it is the other format of messages, and sound.
+        assert _errors(tmp_path, values) == {}
+    else:
+        assert _errors(tmp_path, values) == {"D304": 30}
+
+
+TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {}}}]
+CALL = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {"name": "look"}}]}
+RESULT = {"role": "tool", "tool_call_id": "c", "content": "1"}
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        {"messages": [PROMPT, CALL, RESULT, ANSWER], "tools": TOOLS},
+        {"messages": [PROMPT, CALL], "tools": TOOLS, "parallel_tool_calls": False},
+        {"messages": [PROMPT, {"role": "assistant", "function_call": {"name": "f"}}], "functions": [{"name": "f"}]},
+    ],
+)
+def test_an_example_that_calls_functions_is_one_error(example: dict[str, Any], tmp_path: Path) -> None:
+    """Functions in messages are told once an example, not once for each key that belongs to them."""
+    assert _errors(tmp_path, [example] * 20) == {"D510": 20}
+
+
+def test_openai_s_own_roles_and_weights_are_sound(tmp_path: Path) -> None:
+    """`developer` is a system message, and a weight is a field of OpenAI's."""
+    messages = [{"role": "developer", "content": "x"}, PROMPT, {**ANSWER, "weight": 1}]
+    assert _errors(tmp_path, [{"messages": messages}] * 20) == {}
+    example = next(datasets.read_examples(data.write(tmp_path, [{"messages": messages}])))
+    assert example.turns[0].role == "system"
+
+
+def test_a_system_text_beside_the_messages_is_never_lost(tmp_path: Path) -> None:
+    """As Anthropic (a text) and Bedrock (a list of texts) have it: an error, no field that --fix drops."""
+    for system in ("be brief", [{"text": "be brief"}]):
+        assert _errors(tmp_path, [{"system": system, "messages": [PROMPT, ANSWER]}] * 20) == {"D405": 20}
+
+
+def test_what_was_encoded_twice_is_no_table(tmp_path: Path) -> None:
+    """Lines that are JSON strings of JSON are each told, with the cure."""
+    path = data.write(tmp_path, [json.dumps(json.dumps(data.palm_text(n))) for n in range(20)])
+    report = datasets.check(path)
+    assert report.counts == {"D207": 20}
+    assert report.container == "jsonl"
+    assert "encoded twice" in report.findings[0].hint
+
+
+def test_a_comma_after_every_example_has_its_own_hint(tmp_path: Path) -> None:
+    """An array without its brackets is told for what it is."""
+    path = data.write(tmp_path, b",\n".join(json.dumps(data.palm_text(n)).encode() for n in range(20)))
+    found = datasets.check(path).findings[0]
+    assert (found.code, found.line) == ("D201", 1)
+    assert "comma at the end" in found.hint
+
+
+def test_lines_in_another_encoding_are_lines(tmp_path: Path) -> None:
+    """Latin-1 is an error a line; the container is what it is."""
+    path = data.write(tmp_path, b'{"prompt": "\xe9t\xe9", "completion": "b"}\n' * 12)
+    report = datasets.check(path)
+    assert (report.container, report.counts["D103"]) == ("jsonl", 12)
