@@ -135,7 +135,7 @@ def test_a_wrong_request_is_refused_by_the_fields_name(local_vertex, change, sta
     """Before there is a job."""
     body = {"baseModel": "gemini-2.5-flash", "supervisedTuningSpec": {"trainingDatasetUri": DATA}, **change}
     with pytest.raises(urllib.error.HTTPError) as refused:
-        local_vertex.request("POST", f"/v1/{WHERE}/tuningJobs", {k: v for k, v in body.items() if v is not None})
+        local_vertex.request("POST", f"/v1beta1/{WHERE}/tuningJobs", {k: v for k, v in body.items() if v is not None})
     error = json.loads(refused.value.read())["error"]
     assert error["status"] == status
     assert says in error["message"]
