@@ -13,7 +13,7 @@ from google.ai.generativelanguage_v1beta.types import TunedModel
 from tests.google.scripted import Answer, Server, serving
 from tuneline import errors, jobs
 from tuneline.jobs import Settings
-from tuneline.jobs.gemini_api import job_of, snapshots
+from tuneline.jobs.gemini_api import GeminiApi, job_of, snapshots
 
 EXAMPLES = [("1", "2"), ("seven", "eight")]
 QUICK = Settings(deadline_s=0.5, window_s=0.5, poll_s=0.05)
@@ -33,7 +33,7 @@ def request(staging: Path, **changes: Any) -> jobs.Request:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server that answers as the API is documented to; the local Vertex AI has no tuned models yet."""
+    """A server that answers as the API is documented to, with the faults that a test asks for."""
     with serving() as held:
         monkeypatch.setenv("TUNELINE_LOCAL_URL", held.url)
         yield held
@@ -161,3 +161,46 @@ def test_somebody_elses_model_carries_no_marks() -> None:
     assert job.labels == {}
     assert job.state is jobs.JobState.UNSPECIFIED
     assert snapshots(job) == []
+
+
+def test_an_id_of_ones_own_is_the_lock_too(tmp_path: Path, server: Server) -> None:
+    """Its model bears the request's mark in its description, by which it is known again."""
+    wanted = request(tmp_path, tuned_model_id="next-number")
+    mark = f"tl-{jobs.fingerprint('gemini_api', wanted)[:30]}-1"
+    made = {**tuned("next-number"), "description": f"Made by tuneline as {mark}"}
+    server.script[:] = [
+        Answer(body={"tunedModels": []}),
+        Answer(status=409, body={"error": {"message": "there is one", "status": "ALREADY_EXISTS"}}),
+        Answer(body=made),
+        Answer(body=made),
+        Answer(body={"tunedModels": [made]}),
+    ]
+    submission = jobs.submit(jobs.engine("gemini_api"), wanted, settings=QUICK)
+    assert submission.name == "tunedModels/next-number"
+    (posted,) = [each for each in server.requests if each["method"] == "POST"]
+    assert posted["path"] == "/v1beta/tunedModels?tunedModelId=next-number"
+    assert json.loads(posted["body"])["description"] == made["description"]
+    assert jobs.fingerprint("gemini_api", wanted) != jobs.fingerprint("gemini_api", request(tmp_path))
+
+
+def test_an_id_that_another_request_has_is_refused(tmp_path: Path, server: Server) -> None:
+    """It is not adopted: what lies there was tuned on something else. The way out is named."""
+    server.script[:] = [
+        Answer(body={"tunedModels": []}),
+        Answer(status=409, body={"error": {"message": "there is one", "status": "ALREADY_EXISTS"}}),
+        Answer(body=tuned("next-number")),
+    ]
+    with pytest.raises(errors.InvalidArgument, match="another tuned_model_id"):
+        jobs.submit(jobs.engine("gemini_api"), request(tmp_path, tuned_model_id="next-number"), settings=QUICK)
+
+
+def test_a_description_is_changed_around_the_mark(server: Server) -> None:
+    """So that a run still finds its model after it was described by hand."""
+    mark = f"Made by tuneline as tl-{'a' * 30}-1"
+    described = {**tuned("x", "ACTIVE"), "description": f"Old words. {mark}"}
+    server.script[:] = [Answer(body=described), Answer(body=described)]
+    job = GeminiApi().patch("tunedModels/x", description="New words.")
+    assert job.labels["tuneline_fingerprint"] == "a" * 30
+    asked = server.requests[-1]
+    assert (asked["method"], asked["path"]) == ("PATCH", "/v1beta/tunedModels/x?updateMask=description")
+    assert json.loads(asked["body"])["description"] == f"New words. {mark}"
