@@ -42,6 +42,7 @@ compile-check: compile ## fail if compiled/ is not what components/ and pipeline
 docs: install ## write the pages that are made from the code
 	$(BIN)/python -m tuneline.cli.reference > docs/.command-line.md
 	mv docs/.command-line.md docs/command-line.md
+	$(BIN)/python -m tuneline.local.reference docs/local-vertex.md
 
 lock: install ## make requirements.lock again from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -104,3 +104,29 @@ def test_resource_manager_knows_every_project_by_id_and_number(vertex_environmen
     by_id = client.get_project(name="projects/proj-wire")
     assert by_id.project_id == "proj-wire"
     assert client.get_project(name=by_id.name).project_id == "proj-wire"
+
+
+def test_google_genai_works_asynchronously(vertex_environment):
+    """Several prompts at once, a stream, tokens and a list, on one event loop."""
+    from google import genai
+
+    async def calls() -> tuple[list[str], str, int, list[str]]:
+        client = genai.Client(vertexai=True, project="proj-wire", location="us-central1").aio
+        config = {"max_output_tokens": 4}
+        model = "gemini-2.5-flash"
+        answers = await asyncio.gather(
+            *(client.models.generate_content(model=model, contents=str(word), config=config) for word in range(4))
+        )
+        streamed = ""
+        async for part in await client.models.generate_content_stream(model=model, contents="one", config=config):
+            streamed += part.text or ""
+        counted = await client.models.count_tokens(model=model, contents="one")
+        jobs = [job.name async for job in await client.tunings.list()]
+        return [answer.model_version for answer in answers], streamed, counted.total_tokens, jobs
+
+    versions, streamed, tokens, jobs = asyncio.run(calls())
+    assert len(versions) == 4
+    assert all("a stand-in" in version for version in versions)
+    assert streamed
+    assert tokens > 0
+    assert jobs == []
