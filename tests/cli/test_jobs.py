@@ -109,6 +109,17 @@ def test_watching_tells_each_change_and_the_loss(tuned: Tuned):
     assert "step 4/4  loss " in tuned.watched  # of the custom job and, by its operation's total, of the tuned model
 
 
+def test_a_managed_jobs_curve_is_read_from_the_tensorboard_of_its_experiment(here: LocalVertex, tuned: Tuned):
+    """A row a step, under the metrics' own names, as for a job of the trainer."""
+    curve = json.loads(run("show", tuned.managed, *PLACE, "--format", "json").stdout)["curve"]
+    trained = [row["/train_total_loss"] for row in curve if "/train_total_loss" in row]
+    assert len(trained) >= 2
+    assert trained[-1] < trained[0]
+    assert [row["step"] for row in curve] == sorted(row["step"] for row in curve)
+    assert {"/train_num_predictions", "/train_fraction_of_correct_next_step_preds"} <= set(curve[-1])
+    assert "loss" in run("show", tuned.managed, *PLACE).stdout
+
+
 def test_the_list_is_over_all_engines(here: LocalVertex, tuned: Tuned):
     listed = json.loads(run("list", *PLACE, "--format", "json").stdout)
     assert {(each["engine"], each["name"]) for each in listed} >= {

@@ -1,7 +1,7 @@
 """A watched run is readable: steps in their order, one line an event, a loss that falls."""
 
 from tuneline.cli.view import PlainView, TerminalView, loss_line, sparkline
-from tuneline.runs.follow import Snapshot, Training, steps_of
+from tuneline.runs.follow import Snapshot, Training, newest, steps_of
 
 ROW = {"step": 20, "/train_total_loss": 1.25, "/train_fraction_of_correct_next_step_preds": 0.5}
 EVALUATION = {"step": 20, "/eval_total_loss": 1.5, "/eval_fraction_of_correct_next_step_preds": 0.25}
@@ -51,6 +51,19 @@ def test_a_terminal_view_draws_any_snapshot():
     with TerminalView() as view:
         for step in (0, 20, 40):
             view.show(snapshot(step))
+
+
+def test_a_curve_without_a_known_end_is_shown_without_a_bar(capsys):
+    """A managed job does not say how many steps there will be; its loss falls all the same."""
+    with TerminalView() as view:
+        rows = [{"step": step, "/train_total_loss": 4.0 - step, "/eval_total_loss": 5.0 - step} for step in (1, 2, 3)]
+        for row in rows:
+            row["/eval_fraction_of_correct_next_step_preds"] = 0.5
+        view.show(Snapshot(job={}, steps=(), training=newest(rows, 0)))
+    said = capsys.readouterr().err
+    assert "step 3  loss 1.000" in said
+    assert sparkline([3.0, 2.0, 1.0]) in said
+    assert "evaluation loss" in said
 
 
 def test_a_sparkline_falls_with_the_loss():

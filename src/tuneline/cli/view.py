@@ -72,7 +72,6 @@ class TerminalView:
 
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, refresh_per_second=8)
-        self._losses: dict[int, float] = {}
 
     def __enter__(self) -> TerminalView:
         self._live.__enter__()
@@ -101,16 +100,16 @@ class TerminalView:
             )
         parts: list[object] = [table]
         training = snapshot.training
-        if training and training.total:
-            loss = training.row.get("/train_total_loss")
-            if loss is not None:
-                self._losses[training.step] = loss
+        if training and (training.total or training.row):
             bar = Table.grid(padding=(0, 1))
-            bar.add_row(
-                ProgressBar(total=training.total, completed=training.step, width=30),
-                Text(loss_line(training)),
-                Text(sparkline(list(self._losses.values())), style="cyan"),
-            )
+            told = Text(loss_line(training))
+            # A managed service does not say how many steps there will be.
+            total = training.total
+            bar.add_row(ProgressBar(total=total, completed=training.step, width=30) if total else "", told)
+            for name, losses in (("loss", training.losses), ("evaluation loss", training.evaluation_losses)):
+                if losses:
+                    shown = Text(sparkline(list(losses), width=48), style="cyan")
+                    bar.add_row(Text(name, style="dim", justify="right"), shown)
             parts.append(bar)
         self._live.update(Group(*parts))
 

@@ -38,6 +38,10 @@ class Training:
     """The newest row of `metrics.jsonl`."""
     evaluation: dict[str, float] = field(default_factory=dict)
     """The newest row that holds an evaluation."""
+    losses: tuple[float, ...] = ()
+    """Of every step so far, oldest first."""
+    evaluation_losses: tuple[float, ...] = ()
+    """Of every evaluation so far, oldest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +94,7 @@ def follow(
 
 
 def newest(rows: Sequence[dict[str, float]], total: int) -> Training:
-    """The last point of a curve: its newest training row and its newest evaluation; `total` steps were asked for."""
+    """A curve as it stands: its newest rows, and its losses so far; `total` steps were asked for (0: not known)."""
     if not rows:
         return Training(step=0, total=total)
     evaluated = [row for row in rows if "/eval_total_loss" in row]
@@ -100,6 +104,8 @@ def newest(rows: Sequence[dict[str, float]], total: int) -> Training:
         total=total,
         row=trained[-1] if trained else {},
         evaluation=evaluated[-1] if evaluated else {},
+        losses=tuple(row["/train_total_loss"] for row in trained),
+        evaluation_losses=tuple(row["/eval_total_loss"] for row in evaluated),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from tuneline import catalog, jobs, objects
-from tuneline.errors import NotFound, Problem, UsageError
+from tuneline.errors import NotFound, Problem, ServiceError, UsageError
 from tuneline.google import rest, settings
 from tuneline.jobs.engines import LABEL_FINGERPRINT, Engine
 from tuneline.jobs.gemini_api import GeminiApi, snapshots
@@ -73,8 +73,7 @@ def facts(engine: Engine, job: Job) -> dict[str, Any]:
 def curve(engine: Engine, job: Job) -> list[dict[str, Any]]:
     """What was measured so far, a row a step with the names of the trainer's `metrics.jsonl`; empty: nothing is told.
 
-    A managed tuning job tells nothing here: its curves are in its experiment's TensorBoard. Nor does a CustomJob of
-    somebody else's, whose files may hold anything.
+    A CustomJob of somebody else's tells nothing, since its files may hold anything.
     """
     if engine.name == "custom_training" and not is_ours(job):
         return []
@@ -109,16 +108,22 @@ def follow(
         StillRunning: the deadline passed; the job goes on.
         ServiceError: as `jobs.wait`.
     """
-    total, told = 0, ""
+    total, told, blind = 0, "", False
 
     def look(now: Job) -> None:
-        nonlocal told, total
+        nonlocal told, total, blind
         if now.words != told:
             told = now.words
             say(f"{now.name.rpartition('/')[2]}: {told}")
-        rows = curve(engine, now)
-        if rows and not total:
-            total = total_steps(engine, now)
+        try:
+            rows = curve(engine, now)
+            if rows and not total:
+                total = total_steps(engine, now)
+        except ServiceError as error:
+            # What cannot be shown is no reason to stop watching.
+            if not blind:
+                say(f"its curve cannot be read now: {error}")
+            blind, rows = True, []
         show(Snapshot(job=dict(now.raw), steps=(), training=newest(rows, total) if rows else None))
 
     return jobs.wait(engine, job.name, deadline_s=deadline_s, on_poll=look, on_note=say)
