@@ -19,20 +19,30 @@ PUBLISHER = "publishers/google"
 STAND_IN = "builtin:tiny"
 GENERATION = ("generateContent", "streamGenerateContent", "countTokens")
 TUNING = "createTunedModel"
+SCHEMAS = {
+    "text": "text_generation",
+    "code": "code_generation",
+    "chat": "chat_generation",
+    "codechat": "codechat_generation",
+}
+"""First word of a bison model's name → the schema by which the older SDK knows its class."""
 
 
-def _google() -> list[Any]:
-    """The catalogue's models that Google serves itself."""
+def _google(*kinds: str) -> list[Any]:
+    """The catalogue's models that Google serves, or once served, itself."""
     from tuneline import catalog
 
-    return [each for each in catalog.models() if each.name.startswith("gemini")]
+    return [each for each in catalog.models() if each.kind in (kinds or ("gemini", "bison"))]
 
 
 def _find(name: str) -> Any:
-    """The model of a resource name, its version left out; raises ApiError NOT_FOUND."""
-    wanted = id_of(name).partition("@")[0]
+    """The model of a resource name; raises ApiError NOT_FOUND.
+
+    A version is left out where the catalogue has none, and put in where it has one.
+    """
+    wanted = id_of(name)
     for each in _google():
-        if wanted in (each.name, *each.aliases):
+        if wanted in (each.name, each.name.partition("@")[0]) or wanted.partition("@")[0] in (each.name, *each.aliases):
             return each
     raise not_found(name)
 
@@ -56,9 +66,15 @@ def list_publisher_models(service: Any, request: Any, call: Call) -> Any:
 
 
 def _publisher_model(service: Any, found: Any, call: Call) -> Any:
-    name = f"{PUBLISHER}/models/{found.name}"
-    model = service.api.new(f"google.cloud.aiplatform.{call.version}.PublisherModel", name=name)
-    model.version_id = "default"
+    plain, _, version = found.name.partition("@")
+    model = service.api.new(f"google.cloud.aiplatform.{call.version}.PublisherModel")
+    model.name, model.version_id = f"{PUBLISHER}/models/{plain}", version or "default"
+    where = "projects/{user-project}/locations/{location}"
+    model.publisher_model_template = f"{where}/{PUBLISHER}/models/{found.name}"
+    if found.kind == "bison":
+        schema = SCHEMAS[plain.partition("-")[0]]
+        uri = f"gs://google-cloud-aiplatform/schema/predict/instance/{schema}_1.0.0.yaml"
+        model.predict_schemata.instance_schema_uri = uri
     model.open_source_category = "PROPRIETARY"
     return model
 
@@ -74,7 +90,7 @@ def list_models(service: Any, request: Any, call: Call) -> Any:
     """A page of them, by name."""
     response = service.api.new(GEMINI + "ListModelsResponse")
     rows, response.next_page_token = standard.page(
-        [_gemini_model(service, each) for each in _google()], request, "name"
+        [_gemini_model(service, each) for each in _google("gemini")], request, "name"
     )
     response.models.extend(rows)
     return response
