@@ -96,10 +96,22 @@ def test_a_broken_row_is_named_by_file_and_line(tmp_path):
     uri = write_output(tmp_path / "output", {20: rows(0.4), 40: rows(0.5)})
     file = tmp_path / "output" / "evaluations" / "step-000040.jsonl"
     file.write_text(file.read_text().replace('"index": 7,', '"index": 8,'))
-    with pytest.raises(TunelineError, match=r"step-000040\.jsonl does not hold"):
+    with pytest.raises(TunelineError, match=r"step-000040\.jsonl evaluates example 8 twice"):
         choose(read_result(uri))
     file.write_text("{}\n")
     with pytest.raises(TunelineError, match=r"step-000040\.jsonl, line 1"):
+        choose(read_result(uri))
+
+
+def test_examples_that_were_skipped_leave_gaps(tmp_path):
+    """The trainer leaves out examples that do not fit; the others keep their places, and are compared by them."""
+    uri = write_output(tmp_path / "output", {20: rows(0.2), 40: rows(0.9)}, base=rows(0.1))
+    for file in (tmp_path / "output" / "evaluations").iterdir():
+        file.write_text("".join(line for line in file.read_text().splitlines(True) if '"index": 7,' not in line))
+    assert choose(read_result(uri)).checkpoint.step == 40
+    base = tmp_path / "output" / "evaluations" / "step-000000.jsonl"
+    base.write_text("".join(base.read_text().splitlines(True)[1:]))
+    with pytest.raises(TunelineError, match="not all of the same examples"):
         choose(read_result(uri))
 
 

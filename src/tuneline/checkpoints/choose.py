@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tuneline.checkpoints.result import BASE_STEP, Checkpoint, Evaluation, Result, read_rows
-from tuneline.errors import JobFailed, NotFound, Problem, UsageError
+from tuneline.checkpoints.result import BASE_STEP, Checkpoint, Evaluation, Result, Rows, read_rows
+from tuneline.errors import JobFailed, NotFound, Problem, TunelineError, UsageError
 from tuneline.paired import Comparison, compare, earliest_as_good
 
 Selection = Literal["true", "false", "default"]
@@ -94,8 +94,7 @@ def _by_evaluation(result: Result, evaluated: list[Checkpoint]) -> Choice:
     rows = read_rows(result.output_uri, best.step)
 
     def against(candidate: Checkpoint) -> Comparison:
-        earlier = read_rows(result.output_uri, candidate.step)
-        return compare(earlier.correct, rows.correct, weights=rows.tokens)
+        return _gained(result, read_rows(result.output_uri, candidate.step), rows)
 
     kept = earliest_as_good(evaluated, best, against)
     against_best = None if kept == best else against(kept)
@@ -126,8 +125,14 @@ def _against_base(result: Result, kept: Checkpoint) -> Comparison | None:
         base = read_rows(result.output_uri, BASE_STEP)
     except NotFound:
         return None
-    tuned = read_rows(result.output_uri, kept.step)
-    return compare(base.correct, tuned.correct, weights=tuned.tokens)
+    return _gained(result, base, read_rows(result.output_uri, kept.step))
+
+
+def _gained(result: Result, before: Rows, after: Rows) -> Comparison:
+    """What the later evaluation has over the earlier; TunelineError where they are not of the same examples."""
+    if before.index.tolist() != after.index.tolist():
+        raise TunelineError(f"the evaluations under {result.output_uri} are not all of the same examples")
+    return compare(before.correct, after.correct, weights=after.tokens)
 
 
 def _sentence(

@@ -77,6 +77,8 @@ class Result:
 class Rows:
     """One evaluation, example by example; the arrays are parallel, of shape (examples,), in the order of the set."""
 
+    index: np.ndarray
+    """0-based places of the examples in the set; those that the trainer skipped are not among them."""
     loss: np.ndarray
     """Sum over the response's tokens, in nats."""
     tokens: np.ndarray
@@ -116,7 +118,7 @@ def read_rows(output_uri: str, step: int) -> Rows:
 
     Raises:
         NotFound: that step was not evaluated.
-        TunelineError: a line is broken, or the rows are not those of examples 0, 1, 2 …; the message names the line.
+        TunelineError: a line is broken, or an example is there twice; the message names it.
     """
     import numpy as np
     import orjson
@@ -130,9 +132,11 @@ def read_rows(output_uri: str, step: int) -> Rows:
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise TunelineError(f"{uri}, line {number} is no evaluation row: {error!r}") from error
     table = np.array(sorted(rows), dtype=np.float64).reshape(-1, 4)
-    if not np.array_equal(table[:, 0], np.arange(len(table))):
-        raise TunelineError(f"{uri} does not hold the examples 0 to {len(table) - 1}, each once")
-    return Rows(loss=table[:, 1], tokens=table[:, 2], correct=table[:, 3])
+    index = table[:, 0].astype(np.int64)
+    twice = index[1:][np.diff(index) == 0]
+    if twice.size:
+        raise TunelineError(f"{uri} evaluates example {twice[0]} twice")
+    return Rows(index=index, loss=table[:, 1], tokens=table[:, 2], correct=table[:, 3])
 
 
 def _checkpoint(value: Mapping[str, Any]) -> Checkpoint:

@@ -105,7 +105,7 @@ def read_set(config: Config | PredictionConfig, base: BaseModel, uri: str) -> En
     """A dataset of the run as tokens; DatasetError where it cannot be used."""
     examples = read_examples(uri, format=config.format or None, default_context=config.default_context)
     length = longest_example(config, base)
-    return _known(encode(examples, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config)), base)
+    return _known(encode(examples, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config, base)), base)
 
 
 def read_pairs(config: Config, base: BaseModel, uri: str) -> EncodedDataset:
@@ -114,7 +114,9 @@ def read_pairs(config: Config, base: BaseModel, uri: str) -> EncodedDataset:
 
     pairs = read_preferences(uri, default_context=config.default_context)
     length = longest_example(config, base)
-    return _known(encode_pairs(pairs, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config)), base)
+    return _known(
+        encode_pairs(pairs, base.tokenizer, max_length=length, where=uri, cut_prompts=_cuts(config, base)), base
+    )
 
 
 def _known(dataset: EncodedDataset, base: BaseModel) -> EncodedDataset:
@@ -127,8 +129,9 @@ def _known(dataset: EncodedDataset, base: BaseModel) -> EncodedDataset:
     return dataset
 
 
-def _cuts(config: Config | PredictionConfig) -> bool:
-    return isinstance(config, Config) and config.long_prompts == CUT
+def _cuts(config: Config | PredictionConfig, base: BaseModel) -> bool:
+    # A stand-in's context may be far shorter than that of the model it stands in for, which would skip nothing.
+    return base.reference.stand_in or (isinstance(config, Config) and config.long_prompts == CUT)
 
 
 def evaluation_shape(base: BaseModel, parts: Sequence[Sequence[Any]]) -> RowShape:

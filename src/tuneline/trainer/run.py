@@ -250,8 +250,8 @@ def _announce(run: Any) -> None:
     )
     say(f"on {devices.describe()}, attention: {base.placement.kernel or 'plain'}")
     for name, part in (("training", run.train), ("evaluation", run.evaluation), ("prediction", run.prediction)):
-        if part is not None and (part.truncated or part.skipped):
+        if part is not None and (part.truncated or part.skipped or part.cut):
             say(
                 f"{name} data: {part.truncated} responses cut at {run.config.max_length} tokens, "
-                f"{part.skipped} examples skipped for want of room"
+                f"{part.cut} prompts without their beginning, {part.skipped} examples skipped for want of room"
             )
