@@ -39,7 +39,9 @@ def main() -> int:
 
 async def _serve(options: argparse.Namespace) -> None:
     from tuneline.local.service import LocalService
+    from tuneline.local.stand_in import check_stand_in
 
+    check_stand_in()
     service = LocalService(options.data, port=options.port, idle_stop_s=options.idle_stop)
     await service.start()
     print(f"ready at {service.url}, data in {service.data}", file=sys.stderr, flush=True)

@@ -47,6 +47,9 @@ edit. Nothing here was compared with the real service: see `unverified.md`.
 
 ## What stands in for what
 
+`builtin:tiny` is what is trained and what answers unless `TUNELINE_STAND_IN=FOLDER`, in the environment of the service
+when it starts, names a Hugging Face folder of another model: see `trainer.md`, *Models*.
+
 {kinds}
 - `publishers/google/models/…:generateContent` and the Gemini API's own models: answered by `builtin:tiny`;
   `modelVersion` says so.

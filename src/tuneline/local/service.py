@@ -27,6 +27,7 @@ from tuneline.local.resources.faults import Faults
 from tuneline.local.resources.projects import Projects, number_of
 from tuneline.local.resources.store import Store
 from tuneline.local.serving import Serving
+from tuneline.local.stand_in import VARIABLE, stand_in
 from tuneline.local.tuning.quota import Quotas
 from tuneline.local.wire.app import Application
 from tuneline.local.wire.authority import Authority
@@ -245,7 +246,7 @@ class LocalService:
             own["GOOGLE_CLOUD_PROJECT"] = names.part(name, "projects") or self.project
             own["TUNELINE_REGION"] = names.part(name, "locations") or self.region
         if kind in ("trainer", "serve"):
-            own["TUNELINE_STAND_IN"] = "builtin:tiny"
+            own[VARIABLE] = stand_in()
         return own
 
     def status(self) -> dict[str, Any]:

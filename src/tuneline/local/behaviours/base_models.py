@@ -12,11 +12,11 @@ from tuneline.local.resources import standard
 from tuneline.local.resources.behaviour import Call, method, not_found
 from tuneline.local.resources.names import id_of
 from tuneline.local.serving import Source
+from tuneline.local.stand_in import stand_in
 
 GARDEN = "google.cloud.aiplatform.{v}.ModelGardenService."
 GEMINI = "google.ai.generativelanguage.v1beta."
 PUBLISHER = "publishers/google"
-STAND_IN = "builtin:tiny"
 GENERATION = ("generateContent", "streamGenerateContent", "countTokens")
 TUNING = "createTunedModel"
 SCHEMAS = {
@@ -99,7 +99,7 @@ def list_models(service: Any, request: Any, call: Call) -> Any:
 def _gemini_model(service: Any, found: Any) -> Any:
     model = service.api.new(GEMINI + "Model", name=f"models/{found.name}", base_model_id=found.name)
     model.display_name = found.name
-    model.description = f"{STAND_IN} answers in its place here"
+    model.description = f"{stand_in()} answers in its place here"
     model.input_token_limit = found.max_input_tokens or 0
     model.output_token_limit = found.max_output_tokens or 0
     model.supported_generation_methods.extend(GENERATION)
@@ -115,5 +115,5 @@ async def count_tokens(service: Any, request: Any, call: Call) -> Any:
     if request.HasField("generate_content_request"):
         asked = request.generate_content_request
     messages = prompts.messages(asked)
-    found, _ = await service.serving.ask(Source(base=STAND_IN), {"messages": messages, "max_new_tokens": 1})
+    found, _ = await service.serving.ask(Source(base=stand_in()), {"messages": messages, "max_new_tokens": 1})
     return service.api.new(GEMINI + "CountTokensResponse", total_tokens=found.prompt_tokens)

@@ -18,6 +18,7 @@ from tuneline.local.folder import write_json
 from tuneline.local.resources.behaviour import ApiError, behaviour, invalid
 from tuneline.local.resources.names import location_of
 from tuneline.local.serving import Source
+from tuneline.local.stand_in import stand_in
 from tuneline.local.training_jobs import TrainingJobs
 
 JSONL = "jsonl"
@@ -87,7 +88,7 @@ class BatchPredictionJobs(TrainingJobs):
     def stand_in(self, job: Any) -> str:
         """What answers, in words."""
         if "publishers/" in job.model:
-            return f"builtin:tiny, in a process on this machine, stands in for {job.model}"
+            return f"{stand_in()}, in a process on this machine, stands in for {job.model}"
         return f"a process on this machine stands in for the machines that would run {job.model}"
 
 

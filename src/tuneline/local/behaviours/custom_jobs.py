@@ -14,6 +14,7 @@ from tuneline.local import containers
 from tuneline.local.pipelines.python_tasks import image_name
 from tuneline.local.resources.behaviour import ApiError, behaviour, invalid
 from tuneline.local.resources.names import id_of, part
+from tuneline.local.stand_in import stand_in
 from tuneline.local.training_jobs import LONGEST_S, TrainingJobs
 
 TRAINER_IMAGE = "tuneline-trainer"
@@ -88,7 +89,7 @@ class CustomJobs(TrainingJobs):
         if not is_trainers(job):
             return f"a container on this machine stands in for {machine}"
         return (
-            f"a process on this machine stands in for {machine}; builtin:tiny stands in for a base model that the "
+            f"a process on this machine stands in for {machine}; {stand_in()} stands in for a base model that the "
             "local object store does not hold (the job's result.json names it)"
         )
 

@@ -13,9 +13,9 @@ from tuneline.local import prompts
 from tuneline.local.behaviours.models import resolve
 from tuneline.local.resources.behaviour import ApiError, Call, invalid, method
 from tuneline.local.serving import Source
+from tuneline.local.stand_in import stand_in
 
 SERVICE = "google.cloud.aiplatform.{v}.PredictionService."
-STAND_IN = "builtin:tiny"
 BASE_VARIABLE = "TUNELINE_BASE_MODEL"
 """Variable of a model's container that names the base of its adapter: docs/trainer.md."""
 
@@ -50,7 +50,7 @@ def source_of(service: Any, name: str) -> Source:
     if "/endpoints/" in name:
         return _deployed(service, service.store.get(name))
     if "publishers/" in name:
-        return Source(base=STAND_IN)
+        return Source(base=stand_in())
     raise invalid("model", f"'{name}' is neither an endpoint nor a publisher's model.")
 
 

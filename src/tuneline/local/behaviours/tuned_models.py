@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from tuneline.local.behaviours.generation import STAND_IN, answer
+from tuneline.local.behaviours.generation import answer
 from tuneline.local.folder import write_json
 from tuneline.local.resources import operations, standard
 from tuneline.local.resources.behaviour import ApiError, Call, behaviour, invalid, method
 from tuneline.local.resources.names import new_id
 from tuneline.local.serving import Source
+from tuneline.local.stand_in import stand_in
 from tuneline.local.training_jobs import TrainingJobs
 
 API = "google.ai.generativelanguage.v1beta."
@@ -79,7 +80,7 @@ class TunedModels(TrainingJobs):
 
     def stand_in(self, job: Any) -> str:
         """The base that is really trained."""
-        return f"{STAND_IN} stands in for {job.base_model}"
+        return f"{stand_in()} stands in for {job.base_model}"
 
     def updating(self, service: Any, resource: Any, before: Any) -> None:
         """Names, descriptions and sampling may change; what was trained may not."""
@@ -104,7 +105,7 @@ class TunedModels(TrainingJobs):
             folder / "config.json",
             {
                 "version": 1,
-                "base_model": STAND_IN,
+                "base_model": stand_in(),
                 "train_data": str(folder / "train.jsonl"),
                 "format": "gemini-api",
                 "train_steps": total_steps(job),
@@ -120,10 +121,10 @@ class TunedModels(TrainingJobs):
         return [sys.executable, "-m", "tuneline.trainer", "--config", str(folder / "config.json"), "--output", output]
 
     def succeeded(self, service: Any, job: Any, folder: Path) -> None:
-        """Remember which adapter answers."""
+        """Remember which base and adapter answer."""
         result = json.loads((folder / "output" / "result.json").read_text())
-        known = service.store.private(job.name)
-        service.store.remember(job.name, {**known, "adapter": result["checkpoints"][-1]["uri"]})
+        made = {"adapter": result["checkpoints"][-1]["uri"], "base": result["base_model"]["used"]}
+        service.store.remember(job.name, {**service.store.private(job.name), **made})
 
     def snapshots(self, service: Any, job: Any) -> list[Any]:
         """The loss at each step that the trainer has written down."""
@@ -244,11 +245,12 @@ def list_tuned_models(service: Any, request: Any, call: Call) -> Any:
 
 def _source(service: Any, name: str) -> Source:
     if not name.startswith("tunedModels/"):
-        return Source(base=STAND_IN)
+        return Source(base=stand_in())
     model = service.store.get(name)
     if model.state != ACTIVE:
         raise ApiError("FAILED_PRECONDITION", f"'{name}' is not ready: its tuning has not succeeded.")
-    return Source(base=STAND_IN, adapter=service.store.private(name)["adapter"])
+    own = service.store.private(name)
+    return Source(base=own["base"], adapter=own["adapter"])
 
 
 @method(API + "GenerativeService.GenerateContent")

@@ -19,8 +19,9 @@ from tuneline.local.folder import write_json
 from tuneline.local.processes import Exit
 from tuneline.local.resources.behaviour import behaviour
 from tuneline.local.resources.names import part
+from tuneline.local.stand_in import stand_in
 from tuneline.local.training_jobs import TrainingJobs, state_of
-from tuneline.local.tuning import BASE, curves, results
+from tuneline.local.tuning import curves, results
 from tuneline.local.tuning.request import base_model_of, check, fill
 from tuneline.local.tuning.spec import spec_of
 
@@ -45,7 +46,7 @@ class TuningJobs(TrainingJobs):
         project = part(resource.name, "projects")
         others = service.store.list(self.kind, f"projects/{project}/locations/-")
         service.quotas.check(service, resource.name, live=sum(map(self.is_live, others)))
-        fill(resource, base=BASE, today=service.now().date())
+        fill(resource, base=stand_in(), today=service.now().date())
         resource.state = "JOB_STATE_PENDING"
         return {"same_model": not named}
 
@@ -98,7 +99,7 @@ class TuningJobs(TrainingJobs):
 
     def stand_in(self, job: Any) -> str:
         """The base that is really trained."""
-        return f"{BASE} stands in for {base_model_of(job)}"
+        return f"{stand_in()} stands in for {base_model_of(job)}"
 
     def succeeded(self, service: Any, job: Any, folder: Path) -> None:
         """Register the model, an endpoint for each checkpoint, and the statistics."""

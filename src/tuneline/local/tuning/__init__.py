@@ -4,8 +4,3 @@
 its TensorBoard, while the job runs; `results` model, checkpoints and endpoints; `quota` how many run at a time.
 `python -m tuneline.local.tuning FOLDER` is the job's own process.
 """
-
-from __future__ import annotations
-
-BASE = "builtin:tiny"
-"""What is really tuned, whatever base a job names."""

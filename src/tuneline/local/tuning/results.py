@@ -8,7 +8,6 @@ from typing import Any
 
 from tuneline.local.behaviours.models import VERSIONS, versions
 from tuneline.local.resources.names import id_of, location_of, new_id
-from tuneline.local.tuning import BASE
 from tuneline.local.tuning.request import base_model_of
 from tuneline.local.tuning.spec import SUPERVISED, Spec, spec_of
 
@@ -30,8 +29,9 @@ def register(service: Any, job: Any, folder: Path, *, same_endpoint: str = "") -
     for number, each in enumerate(version.checkpoints, 1):
         each.checkpoint_id = str(number)
     version.default_checkpoint_id = str(len(made))
+    base = result["base_model"]["used"]
     adapters = {each.checkpoint_id: row["uri"] for each, row in zip(version.checkpoints, made, strict=True)}
-    private = {"base": BASE, "base_model": base_model_of(job), "adapter_size": adapter_size, "checkpoints": adapters}
+    private = {"base": base, "base_model": base_model_of(job), "adapter_size": adapter_size, "checkpoints": adapters}
     service.store.insert(version, kind=VERSIONS, private={**private, "job": job.name})
     plain = version.name.partition("@")[0]
     head = service.store.find(plain)
@@ -42,7 +42,7 @@ def register(service: Any, job: Any, folder: Path, *, same_endpoint: str = "") -
     endpoints = {}
     for identifier, adapter in adapters.items():
         reused = same_endpoint if identifier == version.default_checkpoint_id else ""
-        endpoints[identifier] = _endpoint(service, job, version, adapter, reused)
+        endpoints[identifier] = _endpoint(service, job, version, {"adapter": adapter, "base": base}, reused)
         head.deployed_models.add(endpoint=endpoints[identifier], deployed_model_id="1")
     service.store.put(head)
     job.tuned_model.model = version.name
@@ -86,8 +86,8 @@ def _version(service: Any, job: Any, made: list[dict[str, Any]]) -> Any:
     return model
 
 
-def _endpoint(service: Any, job: Any, version: Any, adapter: str, reused: str) -> str:
-    """An endpoint that answers by one checkpoint; answers its name."""
+def _endpoint(service: Any, job: Any, version: Any, source: dict[str, str], reused: str) -> str:
+    """An endpoint that answers by one checkpoint, given by its `base` and `adapter`; answers its name."""
     name = reused or f"{location_of(job.name)}/endpoints/{new_id()}"
     endpoint = service.store.get(name) if reused else service.api.new(V + "Endpoint", name=name)
     endpoint.display_name = endpoint.display_name or job.tuned_model_display_name
@@ -100,7 +100,7 @@ def _endpoint(service: Any, job: Any, version: Any, adapter: str, reused: str) -
     deployed.create_time.FromDatetime(service.now())
     endpoint.traffic_split.clear()
     endpoint.traffic_split["1"] = 100
-    (service.store.put if reused else service.store.insert)(endpoint, private={"adapter": adapter, "base": BASE})
+    (service.store.put if reused else service.store.insert)(endpoint, private=source)
     return name
 
 
