@@ -20,6 +20,7 @@ from tuneline.catalog.model import (
     Image,
     Model,
     Provisioning,
+    ServiceQuota,
     Slice,
     SliceQuota,
     Source,
@@ -29,7 +30,7 @@ from tuneline.catalog.model import (
 from tuneline.errors import Problem, UsageError
 
 FILES = ("sources", "models", "regions", "slices", "images")
-_TOP = ("sources", "models", "slices", "regions", "batch_sizes", "provisioning", "images")
+_TOP = ("sources", "models", "slices", "regions", "batch_sizes", "provisioning", "images", "quotas")
 _Kind = TypeVar("_Kind", Model, Slice)
 _USER = Source(key="user", title="the user's own catalogue", url="", kind="user", read=None)
 
@@ -123,6 +124,12 @@ def _typed(data: Mapping[str, Any]) -> Catalog:
         cmek=Cmek(accelerator=cmek["accelerator"], region=cmek["region"], source=sources[cmek["source"]]),
         batch_sizes={key: dict(value) for key, value in batch.items() if key != "source"},
         batch_sizes_source=sources[batch["source"]],
+        quotas={
+            engine: ServiceQuota(
+                name=entry["name"], least=int(entry["least"]), source=sources[entry.get("source", "user")]
+            )
+            for engine, entry in data["quotas"].items()
+        },
         provisioning={
             name: Provisioning(
                 name=name,

@@ -68,7 +68,8 @@ class Model:
     min_evaluation_examples: int | None = None
     max_evaluation_examples: int | None = None
     max_evaluation_share: float | None = None
-    """Of the training set's examples, once the evaluation set is above 1,000."""
+    """Of the training set's examples, once the evaluation set is above `evaluation_share_from`."""
+    evaluation_share_from: int = 0
     max_file_bytes: int | None = None
     warn_file_bytes: int | None = None
     adapter_sizes: tuple[int, ...] = ()
@@ -153,6 +154,17 @@ class SliceQuota:
     """The same for Spot and flex start; `''`: not known."""
     amount: int
     source: tuple[Source, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceQuota:
+    """The quota of a managed service, of which each of its jobs takes one while it runs."""
+
+    name: str
+    """As the console shows it."""
+    least: int
+    """What every project has."""
+    source: Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,5 +256,7 @@ class Catalog:
     batch_sizes: Mapping[str, Mapping[str, int]]
     """Accelerator type → context length → examples a step."""
     batch_sizes_source: Source
+    quotas: Mapping[str, ServiceQuota]
+    """Engine → quota of the service that runs its jobs."""
     provisioning: Mapping[str, Provisioning]
     images: Mapping[str, Image]

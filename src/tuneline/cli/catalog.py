@@ -144,7 +144,9 @@ def _model_fields(model: Model, today: date) -> list[tuple[str, object]]:
         "evaluation examples up to": model.max_evaluation_examples,
         "bytes of a file up to": model.max_file_bytes,
     }
-    share = f"{model.max_evaluation_share:.0%} of the training set, above 1,000" if model.max_evaluation_share else ""
+    share = f"{model.max_evaluation_share:.0%} of the training set" if model.max_evaluation_share else ""
+    share += f", above {model.evaluation_share_from:,}" if share and model.evaluation_share_from else ""
+    quota = catalog.current().quotas.get(model.engine)
     price = model.price
     sizes = catalog.current().batch_sizes.items() if model.context else ()
     return [
@@ -163,6 +165,7 @@ def _model_fields(model: Model, today: date) -> list[tuple[str, object]]:
         ("… by default", model.default_adapter_size),
         ("examples a step", ", ".join(f"{kind} {each[model.context]}" for kind, each in sizes)),
         ("tuned in", ", ".join(model.tuning_regions or model.managed_regions)),
+        ("quota of a job", f"1 of {quota.name}, at least {quota.least} a project" if quota else "by its slice"),
         ("customer-managed key", {None: "", True: "yes", False: "no"}[model.cmek]),
         ("price", f"{price.usd_per_million_training_tokens:g} USD per 1M training tokens" if price else "unknown"),
         ("… source", price.source if price else ""),

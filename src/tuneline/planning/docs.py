@@ -77,7 +77,12 @@ def page() -> str:
             spec = entry.machine_spec
             machines = f"`{spec['machineType']}`, {spec['acceleratorCount']} × {spec['acceleratorType']}"
             lines.append(f"| `{entry.accelerator_type}` | `{entry.name}` | `{entry.region}` | {machines} |")
-    lines += ["", "Other slices are chosen by name (`slice`); nothing switches slices by itself.", _FALLBACKS, _STEPS]
+    lines += [
+        "",
+        "Other slices are chosen by name (`slice`); nothing switches slices by itself.",
+        _FALLBACKS.rstrip(),
+        _STEPS,
+    ]
     lines += ["| accelerator | 8k models | 32k models |", "|---|---|---|"]
     lines += [f"| {kind} | {size['8k']} | {size['32k']} |" for kind, size in shipped.batch_sizes.items()]
     lines += ["", "For 240 examples:", ""]

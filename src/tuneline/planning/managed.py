@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tuneline import catalog
 from tuneline.planning import cost
 from tuneline.planning.model import BaseModel, Data, Managed, Quota, Range, Regions, Training
 from tuneline.planning.rules import Context
-
-# The service's quota, at least 1 a project: spec/catalogue-today.md, "Gemini, supervised tuning on Vertex AI".
-_QUOTA = "Global concurrent tuning jobs"
 
 
 def made(context: Context, data: Callable[[str], Data | None]) -> dict[str, Any]:
@@ -56,7 +54,7 @@ def made(context: Context, data: Callable[[str], Data | None]) -> dict[str, Any]
         "max_dropped_share": context["max_dropped_share"],
         "duration_s": Range(unknown="the service does not say how long its tuning takes"),
         "cost_usd": cost.of_tokens(context.model, train, epochs, local=context.local),
-        "quotas": () if context.local or not _on_vertex(context) else (Quota(name=_QUOTA, region=region, amount=1),),
+        "quotas": () if context.local else _quotas(context.names.engine, region),
         "permissions": () if context.local else tuple(_permissions(context)),
     }
 
@@ -111,6 +109,12 @@ def _training(context: Context, train: Data, evaluation: Data | None) -> Trainin
         checkpoint_selection=several and evaluation is not None and selection in ("true", "default"),
         seed=0,
     )
+
+
+def _quotas(engine: str, region: str) -> tuple[Quota, ...]:
+    """One of what the service allows at a time."""
+    held = catalog.current().quotas.get(engine)
+    return (Quota(name=held.name, region=region, amount=1),) if held else ()
 
 
 def _on_vertex(context: Context) -> bool:

@@ -26,10 +26,6 @@ _FOR = {_GENERATION: "generation models", _CHAT: "chat models"}
 _TOLD_HERE = ("D101", "D102", "D107", "D108", "D113", "D501", "D503", "D504", "D513")
 
 
-# An evaluation set above this is held to a share of the training set: spec/catalogue-today.md, "5,000 or 30 %".
-_SHARED_FROM = 1000
-
-
 def usable(found: Mapping[str, Any] | None) -> bool:
     """Whether the set was read and has a format; only then do the other rules judge it."""
     return bool(found) and not (found or {}).get("error") and (found or {}).get("format", "") not in ("", "unknown")
@@ -197,11 +193,11 @@ def evaluation_size(context: Context) -> Findings:
         return
     trained = int((context.data("train") or {}).get("examples") or 0)
     share = model.max_evaluation_share
-    if share and number > _SHARED_FROM and trained and number > share * trained:
+    if share and number > model.evaluation_share_from and trained and number > share * trained:
         yield Problem(
             where=context.names.evaluation,
             what=f"has {_count(number)}, which is {number / trained:.0%} of the training set",
-            fix=f"above {_SHARED_FROM:,} at most {share:.0%} of it, here {int(share * trained):,}",
+            fix=f"above {model.evaluation_share_from:,} at most {share:.0%} of it, here {int(share * trained):,}",
         )
 
 

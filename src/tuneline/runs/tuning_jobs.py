@@ -171,6 +171,11 @@ def billed(job: Job) -> str:
     if not job.started:
         return "it has not begun, so no machine time is billed"
     hours = ((job.ended or datetime.now(UTC)) - job.started).total_seconds() / 3600
+    if "/tuningJobs/" in job.name:
+        model = catalog.find_model(str(job.raw.get("baseModel") or ""))
+        price = f", {model.price.usd_per_million_training_tokens:g} USD a million" if model and model.price else ""
+        told = f"it has run for {hours:.2f} hours; it is billed by training tokens{price}"
+        return f"{told}, of which the API tells the number at its end"
     machines = _slice(job)
     if machines is None:
         return f"it has run for {hours:.2f} hours; what that costs is not known here"
