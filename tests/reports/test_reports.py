@@ -161,3 +161,22 @@ def test_a_run_that_wrote_nothing_still_has_a_report(tmp_path):
     folder = tmp_path / "job-4" / "run"
     folder.mkdir(parents=True)
     assert "Tuning run" in reports.render(reports.build(str(folder), state="FAILED", message="no step ran"))
+
+
+def test_the_choices_that_were_refused_are_told_with_the_one_that_was_not(good, tmp_path):
+    """On the page and on the terminal; the wait's own submission is the newer one."""
+    folder = tmp_path / "job-1" / "run"
+    plan = {**PLAN, "alternatives": [{"name": "tpu-v6e-4"}]}
+    record(folder, "plan_tuning", minute=2, result={"plan": json.dumps(plan)})
+    record(folder, "submit_tuning_job", minute=3, result={"submission": {"name": "first", "choice": 0, "refused": []}})
+    moved = {"name": "second", "choice": 1, "refused": ["failed: no machines"]}
+    waited = json.loads((folder / "wait_for_tuning_job.json").read_text())["result"]
+    record(folder, "wait_for_tuning_job", minute=3, result={**waited, "submission": moved})
+    data = reports.build(good)
+    assert data["submission"]["name"] == "second"
+    page = reports.render(data)
+    assert "a100x8 given up" in page
+    assert "failed: no machines" in page
+    lines = list(summary.lines(data))
+    assert "capacity    a100x8 given up: failed: no machines" in lines
+    assert "capacity    tuned instead on: tpu-v6e-4" in lines

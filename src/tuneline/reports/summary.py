@@ -13,6 +13,8 @@ def lines(data: dict[str, Any]) -> Iterator[str]:
     instead = words.stand_in(data)
     if instead:
         yield f"stand-in    {instead}"
+    for what, why in words.given_up(data["plan"], data["submission"]):
+        yield f"capacity    {what}: {why}"
     checkpoint = data["checkpoint"]
     if checkpoint:
         yield f"checkpoint  {checkpoint['reason']}"

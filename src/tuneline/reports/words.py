@@ -74,7 +74,7 @@ def plan_rows(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if plan.get("slice"):
         machine = plan["slice"]["machine_spec"].get("machineType", "")
         yield "slice", f"{plan['slice']['name']} ({machine}), {plan['provisioning']}"
-    yield from _given_up(plan, data["submission"])
+    yield from given_up(plan, data["submission"])
     yield from _managed(plan) if plan.get("managed") else _steps(training)
     if training.get("learning_rate"):
         yield "learning rate", f"{training['learning_rate']:g}"
@@ -111,11 +111,13 @@ def _managed(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "tuned from checkpoint", asked["checkpoint_id"]
 
 
-def _given_up(plan: dict[str, Any], submission: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def given_up(plan: dict[str, Any], submission: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Each choice to which capacity was refused, then the one that the job was made for."""
+    if not submission.get("refused"):
+        return
     first = plan["slice"]["name"] if plan.get("slice") else plan["regions"]["tuning"]
     places = [first, *(each["name"] for each in plan.get("alternatives") or ())]
-    for place, reason in zip(places, submission.get("refused") or (), strict=False):
+    for place, reason in zip(places, submission["refused"], strict=False):
         yield f"{place} given up", reason
     if submission.get("choice"):
         yield "tuned instead on", places[int(submission["choice"])]
