@@ -68,8 +68,9 @@ def test_what_has_no_place_is_named_by_line(tmp_path: Path) -> None:
         output = str(tmp_path / "out.jsonl")
         with pytest.raises(DatasetError) as caught:
             datasets.convert(data.write(tmp_path, [*sound, *values]), to, output)
-        last = [problem for problem in caught.value.problems if problem.where.endswith(":6")]
-        assert what in last[0].what
+        (problem,) = caught.value.problems
+        assert what in problem.what
+        assert problem.what.endswith("lines 1 to 6" if number == 3 else "line 6")
         assert not Path(output).exists()
 
 

@@ -84,7 +84,7 @@ def _verdict(line: bytes, form: str) -> bool:
     return inspect(Record(data=line, offset=0, line=1), form, Findings()).sound
 
 
-@pytest.mark.parametrize("form", [name for name in data.MAKERS if name != formats.PREFERENCE])
+@pytest.mark.parametrize("form", data.MAKERS)
 def test_one_mutation_in_a_valid_file_is_found_on_its_line_or_harmless(form: str) -> None:
     """In 60 lines with one mutated, errors are on that line alone, exactly where the exact path says so."""
     rng = random.Random(f"{form} 7")
@@ -173,6 +173,27 @@ def test_fast_and_exact_agree_on_pairs(form: str, pairs: list[tuple[str, str]], 
     first, second = formats.MARKS[form]
     lines = [json.dumps({first: a, second: b}, ensure_ascii=ascii_only) for a, b in pairs]
     _same("\n".join(lines).encode("utf-8", "surrogatepass"), form)
+
+
+@QUICK
+@given(
+    st.lists(
+        st.tuples(texts, texts, st.sampled_from([0, 1]), texts, st.sampled_from([0, 1, 0.0])), min_size=1, max_size=6
+    ),
+    st.booleans(),
+)
+def test_fast_and_exact_agree_on_preferences(given: list[tuple[str, str, int, str, float]], system: bool) -> None:
+    """The same for prompts with two scored responses, in either order, with equal scores or texts among them."""
+    lines = []
+    for prompt, one, score, other, second in given:
+        example = _conversation("gemini", "rule" if system else "", [prompt]) | {
+            "completions": [
+                {"completion": {"role": "model", "parts": [{"text": text}]}, "score": number}
+                for text, number in ((one, score), (other, second))
+            ]
+        }
+        lines.append(json.dumps(example))
+    _same("\n".join(lines).encode(), "preference")
 
 
 PIECES = [

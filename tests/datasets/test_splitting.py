@@ -60,6 +60,16 @@ def test_few_classes_keep_their_shares(tmp_path: Path) -> None:
     assert counts == {"no": 45, "yes": 50, "rare": 5}
 
 
+def test_a_set_of_mere_duplicates_is_split_as_near_as_can_be(tmp_path: Path) -> None:
+    """Of 300 lines that are 18 over and over, a tenth is two of the 18, not none; of one alone nothing can be split."""
+    values = [{"input_text": f"q {n % 18}", "output_text": f"a {n % 18}"} for n in range(300)]
+    done = datasets.split(data.write(tmp_path, values), "10%", str(tmp_path / "out"))
+    assert 30 <= done.evaluation <= 34
+    assert datasets.check(done.train_uri, against=done.evaluation_uri).leakage == {"examples": 0}
+    with pytest.raises(UsageError, match="so few different inputs"):
+        datasets.split(data.write(tmp_path, values[:1] * 50), "10%", str(tmp_path / "none"))
+
+
 @pytest.mark.parametrize("kind", ["array", "crlf", "blank lines", "no newline at the end"])
 def test_every_container_splits_into_json_lines(kind: str, tmp_path: Path) -> None:
     """Arrays and uneven line ends come out as plain lines."""

@@ -6,20 +6,18 @@ import hashlib
 import os
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from tuneline.datasets import bounds, content, formats, limits, statistics
 from tuneline.datasets.catalogue import NOTE
 from tuneline.datasets.checksums import Crc32c
 from tuneline.datasets.containers import ARRAY, BROKEN, CONCATENATED, JSONL, OBJECT, Layout, layout, records
 from tuneline.datasets.findings import KEPT, Findings, finding
-from tuneline.datasets.foreign import foreign
 from tuneline.datasets.inspect import sniff
 from tuneline.datasets.lines import BLOCK
 from tuneline.datasets.near import SIMILAR, NearDuplicates, runs, similarity
 from tuneline.datasets.personal import look
 from tuneline.datasets.ranges import processes_for, survey_lines
-from tuneline.datasets.reading import SNIFFED, known_format
+from tuneline.datasets.reading import SNIFFED, known_format, unknown
 from tuneline.datasets.repeats import Reader, Repeats, find_leakage, find_repeats
 from tuneline.datasets.report import Report
 from tuneline.datasets.rows import EXAMPLE
@@ -283,24 +281,5 @@ def _about_the_file(read: Surveyed, findings: Findings) -> None:
         )
     # Where no record is an object, that is told of each, and there are no keys to tell a format by.
     if read.form == formats.UNKNOWN and sum(findings.counts[code] for code in NO_OBJECT) < gathered.records:
-        findings.add(_unknown(read))
-
-
-def _unknown(read: Surveyed) -> Any:
-    import orjson
-
-    first: dict[str, object] = {}
-    line = 1
-    for record in islice(records(read.source.fd, read.source.size, read.where), SNIFFED):
-        try:
-            value = orjson.loads(record.data)
-        except (orjson.JSONDecodeError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            first, line = value, record.line
-            break
-    theirs = foreign(first)
-    if theirs is not None:
-        return finding("D108", f"no format known here: the examples are {theirs.name}", line=line, hint=theirs.way)
-    keys = ", ".join(repr(key[:40]) for key in list(first)[:8]) or "none"
-    return finding("D108", f"no format known here; the first example's keys are {keys}", line=line)
+        what, hint, line = unknown(source, where)
+        findings.add(finding("D108", what, line=line, hint=hint))

@@ -14,10 +14,11 @@ from tuneline.datasets.containers import JSONL, Record, layout, records
 from tuneline.datasets.findings import KEPT, Findings
 from tuneline.datasets.inspect import inspect
 from tuneline.datasets.model import ASSISTANT, SYSTEM, USER, Turn
-from tuneline.datasets.reading import dataset_error, form_of, known_format
+from tuneline.datasets.reading import dataset_error, form_of, known_format, refuse_unknown
 from tuneline.datasets.scan import Scan
-from tuneline.datasets.shapes import (
-    Batch,
+from tuneline.datasets.shapes import Batch
+from tuneline.datasets.sources import open_source, refuse
+from tuneline.datasets.typed import (
     GeminiApi,
     GeminiPair,
     ModelContent,
@@ -26,7 +27,6 @@ from tuneline.datasets.shapes import (
     TextPart,
     UserContent,
 )
-from tuneline.datasets.sources import open_source, refuse
 from tuneline.datasets.walk import Walked
 from tuneline.datasets.writing import new_file
 from tuneline.errors import DatasetError, Problem, UsageError
@@ -61,7 +61,7 @@ def convert(uri: str, to: str, output: str, *, format: str | None = None, defaul
             raise refuse(uri, f"this is {where.is_something_else}", "export the data as JSON lines in UTF-8")
         form = known_format(format) if format else form_of(source, where)
         if form == formats.UNKNOWN:
-            raise refuse(uri, "no known format", f"known are {', '.join(formats.FORMATS)}")
+            raise refuse_unknown(source, where)
         if to == formats.PREFERENCE and form != to:
             raise UsageError([Problem(where="--to", what="a preference needs a rejected answer", fix="add one first")])
         work = _Converting(source.fd, form, to, file, default_context)
@@ -85,11 +85,12 @@ class _Converting(Scan):
         super().__init__(fd, form)
         self.form, self.to, self.file, self.context = form, to, file, default_context
         self.findings = Findings(KEPT)
-        self.lost: list[tuple[int, str]] = []
-        self.lost_count = 0
+        self.lost: dict[str, list[list[int]]] = {}
+        """What there is no place for → the lines, as first and last of each run of examples."""
+        self.last: tuple[int, str] = (0, "")
         self.written = 0
-        if form == to or to not in _PAIRS or default_context:
-            # The typed shapes hold what a pair needs and no more.
+        if form in (to, formats.PREFERENCE) or to not in _PAIRS or default_context:
+            # The typed shapes hold what a pair needs and no more: no rejected answer.
             self.shapes = []
         self._encode = msgspec.json.Encoder().encode_lines
 
@@ -112,10 +113,9 @@ class _Converting(Scan):
             return
         lost = lacking(seen.walked, seen.value, self.to, self.context, same=self.form == self.to)
         if lost:
-            self.lost_count += 1
-            if len(self.lost) < KEPT:
-                self.lost.append((record.line, lost))
+            self._lose(record.line, lost)
             return
+        self.last = (record.line, "")
         turns = seen.walked.turns
         if self.context and turns[0].role != SYSTEM:
             turns = [Turn(role=SYSTEM, text=self.context), *turns]
@@ -125,18 +125,31 @@ class _Converting(Scan):
         self.file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
         self.written += 1
 
+    def _lose(self, line: int, what: str) -> None:
+        runs = self.lost.setdefault(what, [])
+        if runs and self.last == (runs[-1][1], what):
+            runs[-1][1] = line
+        else:
+            runs.append([line, line])
+        self.last = (line, what)
+
     def raise_problems(self, uri: str) -> None:
         """Raises one error with all lines that are invalid or lose something."""
         problems = list(dataset_error(uri, self.findings).problems) if self.findings.errors else []
         fix = f"leave these lines out, or choose a format with a place for it ({formats.GEMINI} has most)"
         problems += [
-            Problem(where=f"{uri}:{line}", what=f"{self.to} has no place for {what}", fix=fix)
-            for line, what in self.lost
+            Problem(where=f"{uri}:{runs[0][0]}", what=f"{self.to} has no place for {what}: {_lines(runs)}", fix=fix)
+            for what, runs in self.lost.items()
         ]
-        if self.lost_count > len(self.lost):
-            problems.append(Problem(where=uri, what=f"and {self.lost_count - len(self.lost):,} more lines like these"))
         if problems:
             raise DatasetError(problems, title="the dataset cannot be converted")
+
+
+def _lines(runs: list[list[int]]) -> str:
+    """Lines in words: `line 3`, `lines 1 to 300, 310, 312 to 400`."""
+    shown = [str(first) if first == last else f"{first} to {last}" for first, last in runs[:KEPT]]
+    more = f" and {len(runs) - KEPT:,} more runs of lines" if len(runs) > KEPT else ""
+    return ("line " if len(runs) == 1 and runs[0][0] == runs[0][1] else "lines ") + ", ".join(shown) + more
 
 
 def record_at(fd: int, offset: int, length: int, line: int) -> Record:

@@ -20,7 +20,7 @@ from tuneline.datasets.catalogue import ERROR
 from tuneline.datasets.containers import JSONL, Layout, Record, layout, records
 from tuneline.datasets.findings import Findings
 from tuneline.datasets.inspect import inspect
-from tuneline.datasets.reading import form_of, known_format
+from tuneline.datasets.reading import form_of, known_format, refuse_unknown
 from tuneline.datasets.sources import Source, open_source, refuse
 from tuneline.datasets.writing import new_file
 
@@ -74,7 +74,7 @@ def fix(uri: str, output: str, *, format: str | None = None) -> Fixed:
             raise refuse(uri, f"this is {where.is_something_else}", "export the data as JSON lines in UTF-8")
         form = known_format(format) if format else form_of(source, where)
         if form == formats.UNKNOWN:
-            raise refuse(uri, "no known format", f"known are {', '.join(formats.FORMATS)}")
+            raise refuse_unknown(source, where)
         for value, changes in _corrected(source, where, form):
             for change in changes:
                 done.changes[change.code] += 1

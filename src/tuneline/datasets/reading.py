@@ -8,9 +8,11 @@ from itertools import islice
 from tuneline.datasets import formats
 from tuneline.datasets.containers import Layout, layout, records
 from tuneline.datasets.findings import Findings
+from tuneline.datasets.foreign import foreign
 from tuneline.datasets.inspect import inspect, sniff
 from tuneline.datasets.model import SYSTEM, Example, Preference, Turn
 from tuneline.datasets.sources import Source, open_source, refuse
+from tuneline.datasets.syntax import decode, parse
 from tuneline.datasets.walk import Walked
 from tuneline.errors import DatasetError, Problem, UsageError
 
@@ -32,6 +34,28 @@ def form_of(source: Source, where: Layout) -> str:
     if where.is_something_else:
         return formats.UNKNOWN
     return sniff(list(islice(records(source.fd, source.size, where), SNIFFED)))
+
+
+def unknown(source: Source, where: Layout) -> tuple[str, str, int]:
+    """What the examples of no known format are, what to do about it ('' if nobody knows), and the line of the first."""
+    first: dict[str, object] = {}
+    line = 1
+    for record in islice(records(source.fd, source.size, where), SNIFFED):
+        value, fault = parse(decode(record.data)[0])
+        if fault is None and isinstance(value, dict):
+            first, line = value, record.line
+            break
+    theirs = foreign(first)
+    if theirs is not None:
+        return f"no known format: the examples are {theirs.name}", theirs.way, line
+    keys = ", ".join(repr(key[:40]) for key in list(first)[:8]) or "none"
+    return f"no known format; the first example's keys are {keys}", "", line
+
+
+def refuse_unknown(source: Source, where: Layout) -> DatasetError:
+    """The error of a dataset of no known format."""
+    what, way, _ = unknown(source, where)
+    return refuse(source.uri, what, way or f"known are {', '.join(formats.FORMATS)}")
 
 
 def known_format(name: str) -> str:
@@ -75,7 +99,7 @@ def _sound(uri: str, form: str = "", *, only: str = "") -> Iterator[tuple[Walked
             raise refuse(uri, f"this is {where.is_something_else}", "export the data as JSON lines in UTF-8")
         form = form or form_of(source, where)
         if form == formats.UNKNOWN:
-            raise refuse(uri, "no known format", f"known are {', '.join(formats.FORMATS)}")
+            raise refuse_unknown(source, where)
         if only and form != only:
             raise refuse(uri, f"this is {form}, where a {only} set is needed", "docs/datasets.md shows the format")
         findings = Findings()

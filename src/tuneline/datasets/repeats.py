@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuneline.datasets.findings import Findings, finding
@@ -86,12 +86,11 @@ def groups(rows: Rows) -> Iterator[np.ndarray]:
 
 @dataclass
 class _Input:
-    """One input seen: where first, and which lines and outputs it came with."""
+    """One input seen: where first, with which output, and whether with others too."""
 
     line: int
     output: int
     contradicted: bool = False
-    lines: dict[int, tuple[int, Any]] = field(default_factory=dict)
 
 
 def find_repeats(rows: Rows, read: Reader, findings: Findings) -> Repeats:
@@ -101,27 +100,31 @@ def find_repeats(rows: Rows, read: Reader, findings: Findings) -> Repeats:
     repeats = Repeats()
     for group in groups(rows):
         inputs: dict[str, _Input] = {}
+        lines: dict[int, Any] = {}
         for row in group:
-            is_example = int(row["kind"]) == EXAMPLE
-            if is_example:
-                data, key, output = read.example(row)
-            else:
-                data = read.data(row)
-                key, output = "\x1d" + xxhash.xxh3_128_hexdigest(data), ""
-            line = int(row["line"])
-            answered = xxhash.xxh3_64_intdigest(output.encode("utf-8", "surrogatepass"))
+            is_example, line = int(row["kind"]) == EXAMPLE, int(row["line"])
+            data = read.data(row)
             digest = xxhash.xxh3_128_intdigest(data)
+            same = lines.setdefault(digest, row)
+            # Most repetitions are of the whole line, which need not be parsed to be known for one.
+            if same is not row and read.data(same) == data:
+                repeats.exact += 1
+                repeats.input += is_example
+                if findings.wants("D601"):
+                    findings.add(finding("D601", f"the same as line {int(same['line'])}", line=line, column=1))
+                else:
+                    findings.count("D601", 1)
+                continue
+            if not is_example:
+                continue
+            turns = read.turns(data)
+            key, output = input_key(turns), turns[-1].text
+            answered = xxhash.xxh3_64_intdigest(output.encode("utf-8", "surrogatepass"))
             seen = inputs.get(key)
             if seen is None:
-                inputs[key] = _Input(line=line, output=answered, lines={digest: (line, row)})
+                inputs[key] = _Input(line=line, output=answered)
                 continue
-            repeats.input += is_example
-            same = seen.lines.get(digest)
-            if same is not None and read.data(same[1]) == data:
-                repeats.exact += 1
-                findings.add(finding("D601", f"the same as line {same[0]}", line=line, column=1))
-                continue
-            seen.lines[digest] = (line, row)
+            repeats.input += 1
             if answered != seen.output:
                 repeats.contradictions += not seen.contradicted
                 seen.contradicted = True

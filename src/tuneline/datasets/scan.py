@@ -23,7 +23,7 @@ from tuneline.datasets.survey import SHORT, Survey, key_bytes
 if TYPE_CHECKING:
     import numpy as np
 
-BLOCK = 1 << 19
+BLOCK = 3 << 17
 """Bytes of lines decoded at once: they, their structures and their arrays stay in the processor's cache."""
 ALONE = 4
 """Lines of a block that failed which are not worth halving further."""

@@ -10,144 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from tuneline.datasets import formats
 from tuneline.datasets.model import ASSISTANT, SYSTEM, USER
-
-
-class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """The base of all shapes. `gc=False`: no cycles, and the collector need not look at millions of them."""
-
-
-class TextPart(Plain):
-    """One part of text."""
-
-    text: str
-
-
-class UserContent(Plain):
-    """A user's turn of one part."""
-
-    role: Literal["user"]
-    parts: tuple[TextPart]
-
-
-class ModelContent(Plain):
-    """A model's turn of one part."""
-
-    role: Literal["model"]
-    parts: tuple[TextPart]
-
-
-class System(Plain):
-    """A system instruction; its role is ignored, so that `system` is as good as none."""
-
-    parts: tuple[TextPart]
-    role: Literal["system"] | msgspec.UnsetType = msgspec.UNSET
-
-    @property
-    def quotes(self) -> int:
-        """Quotation marks, its own key's included."""
-        return 8 if self.role is msgspec.UNSET else 12
-
-
-class GeminiPair(Plain):
-    """A prompt and its answer."""
-
-    contents: tuple[UserContent, ModelContent]
-
-
-class GeminiSystemPair(Plain):
-    """The same under a system instruction."""
-
-    systemInstruction: System
-    contents: tuple[UserContent, ModelContent]
-
-
-class GeminiSystemPairSnake(Plain):
-    """The same in the other spelling."""
-
-    system_instruction: System
-    contents: tuple[UserContent, ModelContent]
-
-
-class Content(Plain):
-    """A turn of several parts of text."""
-
-    role: Literal["user", "model"]
-    parts: list[TextPart]
-
-
-class Gemini(Plain):
-    """A conversation."""
-
-    contents: list[Content]
-    systemInstruction: System | None = None
-    system_instruction: System | None = None
-
-
-class PalmText(Plain):
-    """`input_text` and `output_text`."""
-
-    input_text: str
-    output_text: str
-
-
-class GeminiApi(Plain):
-    """`text_input` and `output`."""
-
-    text_input: str
-    output: str
-
-
-class PromptCompletion(Plain):
-    """`prompt` and `completion`."""
-
-    prompt: str
-    completion: str
-
-
-class AuthorMessage(Plain):
-    """A message of palm-chat."""
-
-    author: Literal["user", "assistant"]
-    content: str
-
-
-class PalmChat(Plain):
-    """A palm-chat conversation."""
-
-    messages: list[AuthorMessage]
-    context: str = ""
-
-
-class OpenaiMessage(Plain):
-    """A message of openai-messages."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-class Openai(Plain):
-    """An openai-messages conversation."""
-
-    messages: list[OpenaiMessage]
-
-
-class Gemini10Message(Plain):
-    """A message of gemini-1.0-messages."""
-
-    role: Literal["system", "user", "model"]
-    content: str
-
-
-class Gemini10(Plain):
-    """A gemini-1.0-messages conversation."""
-
-    messages: list[Gemini10Message]
+from tuneline.datasets.typed import (
+    Gemini,
+    Gemini10,
+    GeminiApi,
+    GeminiPair,
+    GeminiSystemPair,
+    GeminiSystemPairSnake,
+    ModelContent,
+    Openai,
+    PalmChat,
+    PalmText,
+    Preferred,
+    PromptCompletion,
+    System,
+    TextPart,
+    UserContent,
+)
 
 
 @dataclass(slots=True)
@@ -260,23 +145,44 @@ def _conversations(read: list[tuple[str, list[tuple[str, str]], int]], authors: 
 _ROLE = {"user": USER, "model": ASSISTANT, "assistant": ASSISTANT, "system": SYSTEM}
 
 
+def _prompted(example: Gemini | Preferred) -> tuple[str, list[tuple[str, str]], int]:
+    """(system text, [(role, text)], quotes) of what stands in contents and system instruction."""
+    system, marks = "", 2
+    for given in (example.systemInstruction, example.system_instruction):
+        if given is not None:
+            if system or not given.parts[0].text.strip():
+                raise NotPlain
+            system, marks = given.parts[0].text, marks + given.quotes
+    said = []
+    for content in example.contents:
+        text, more = _joined(content.parts)
+        marks += more
+        said.append((_ROLE[content.role], text))
+    return system, said, marks
+
+
+def _joined(parts: list[TextPart]) -> tuple[str, int]:
+    """The text of a turn's parts, and its quotes."""
+    texts = [part.text for part in parts]
+    if not texts or _blank(texts):
+        raise NotPlain
+    return "\n".join(texts), 6 + 4 * len(texts)
+
+
 def _gemini(examples: list[Gemini]) -> Batch:
+    return _conversations([_prompted(example) for example in examples], False)
+
+
+def _preferences(examples: list[Preferred]) -> Batch:
     read = []
     for example in examples:
-        system, marks = "", 2
-        for given in (example.systemInstruction, example.system_instruction):
-            if given is not None:
-                if system or not given.parts[0].text.strip():
-                    raise NotPlain
-                system, marks = given.parts[0].text, marks + given.quotes
-        said = []
-        for content in example.contents:
-            texts = [part.text for part in content.parts]
-            if not texts or _blank(texts):
-                raise NotPlain
-            marks += 6 + 4 * len(texts)
-            said.append((_ROLE[content.role], "\n".join(texts)))
-        read.append((system, said, marks))
+        system, said, marks = _prompted(example)
+        one, other = example.completions
+        (text, quotes), (second, more) = _joined(one.completion.parts), _joined(other.completion.parts)
+        if one.score == other.score or text == second:
+            raise NotPlain
+        # Two quotation marks for each of the keys completions, completion and score.
+        read.append((system, [*said, (ASSISTANT, text if one.score else second)], marks + 10 + quotes + more))
     return _conversations(read, False)
 
 
@@ -327,5 +233,6 @@ def shapes(form: str) -> tuple[Shape, ...]:
         formats.PALM_CHAT: [(PalmChat, _palm_chat)],
         formats.OPENAI: [(Openai, _messages)],
         formats.GEMINI_1_0: [(Gemini10, _messages)],
+        formats.PREFERENCE: [(Preferred, _preferences)],
     }
     return tuple(Shape(decoder=msgspec.json.Decoder(kind), take=take) for kind, take in types.get(form, []))

@@ -148,7 +148,7 @@ def _near(path: str) -> str:
         names = [entry.name for entry in parent.iterdir()]
     except OSError:
         return f"there is no folder {parent} either" if not parent.exists() else "check the path"
-    near = get_close_matches(Path(path).name, names, n=1)
+    near = get_close_matches(Path(path).name, names, n=1, cutoff=0.75)
     return f"did you mean {parent / near[0]}?" if near else "check the path"
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 PER_CLASS = 5
+"""Different inputs for each class, on average, from which the classes' shares are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,9 @@ def split(uri: str, evaluation: str, folder: str, *, seed: int = 0, format: str 
             what = f"{wanted(n):,} of {n:,} examples leave none to train on"
             raise UsageError([Problem(where="--eval", what=what, fix="ask for fewer")])
         chosen, stratified = _choose(read, wanted(n), seed)
+        if not 0 < int(chosen.sum()) < n:
+            what = "the examples are of so few different inputs that no part of them can be set apart"
+            raise UsageError([Problem(where=uri, what=what, fix="see them with tuneline validate, and add others")])
         if local_path(folder) is not None:
             Path(local_path(folder) or "").mkdir(parents=True, exist_ok=True)
         paths = [f"{folder.rstrip('/')}/{name}.jsonl" for name in ("train", "evaluation")]
@@ -103,7 +107,8 @@ def _choose(read: Surveyed, wanted: int, seed: int) -> tuple[np.ndarray, bool]:
     _, groups = np.unique(keys, return_inverse=True)
     rng = np.random.default_rng(seed)
     classes = read.survey.classes
-    stratify = bool(classes) and len(classes or ()) > 1 and len(keys) >= PER_CLASS * len(classes or ())
+    # Inputs, not examples: a class whose examples are all the same one cannot give its share of them.
+    stratify = bool(classes) and len(classes or ()) > 1 and int(groups.max()) + 1 >= PER_CLASS * len(classes or ())
     if not stratify:
         return _draw(groups, np.arange(len(keys)), wanted, rng), False
     labels = _labels(read)
@@ -124,7 +129,7 @@ def _choose(read: Surveyed, wanted: int, seed: int) -> tuple[np.ndarray, bool]:
 
 
 def _draw(groups: np.ndarray, members: np.ndarray, wanted: int, rng: np.random.Generator) -> np.ndarray:
-    """Whole groups among the members, in random order, until as many examples as wanted are drawn."""
+    """Whole groups among the members, in random order, until about as many examples as wanted are drawn."""
     import numpy as np
 
     ids, sizes = np.unique(groups[members], return_counts=True)
@@ -137,6 +142,13 @@ def _draw(groups: np.ndarray, members: np.ndarray, wanted: int, rng: np.random.G
             total += int(sizes[place])
             if total == wanted:
                 break
+    # The smallest of those left goes in too, where a little too many are nearer than too few.
+    left = np.setdiff1d(ids, taken)
+    if total < wanted and len(left) > 1:
+        least = left[np.argmin(sizes[np.isin(ids, left)])]
+        over = total + int(sizes[ids == least][0]) - wanted
+        if over < wanted - total:
+            taken.append(least)
     mask = np.zeros(len(groups), dtype=bool)
     mask[members] = np.isin(groups[members], taken)
     return mask

@@ -121,6 +121,8 @@ def _syntax_hint(text: str, position: int) -> str:
         return "JSON writes null, true and false; in Python write json.dumps(example), not str(example)"
     if near.startswith(("//", "/*", "#")):
         return "JSON has no comments: remove it"
+    if re.match(r"-?\d{300}", text[position : position + 301]):
+        return "no JSON number has so many digits: if it is a text, put it in quotation marks"
     if near.startswith("{") and before.endswith("}"):
         return "a newline is missing between two examples"
     if position < len(text) and text[position] < " ":
