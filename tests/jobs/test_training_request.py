@@ -156,3 +156,11 @@ def test_a_request_without_staging_is_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.UsageError, match="staging_uri"):
         jobs.custom_training.request(plan(""), staged())
     assert jobs.custom_training.request(plan(""), staged(), staging=f"{tmp_path}/").staging == str(tmp_path)
+
+
+def test_a_stand_in_cuts_long_prompts_and_the_model_itself_skips_them(tmp_path: Path) -> None:
+    """What fits the model must not be lost to the short context of what takes its place on this machine."""
+    from tuneline.jobs.training_request import trainer_config
+
+    assert trainer_config(plan(str(tmp_path), base_model__stand_in=True), staged())["long_prompts"] == "cut"
+    assert "long_prompts" not in trainer_config(plan(str(tmp_path)), staged())

@@ -10,7 +10,7 @@ from tuneline import errors
 from tuneline.jobs.engines import Engine, Request
 from tuneline.jobs.predictions import Prediction
 from tuneline.jobs.submission import submit
-from tuneline.jobs.training_request import job_body, write_config
+from tuneline.jobs.training_request import job_body, long_prompts, write_config
 from tuneline.jobs.waiting import wait
 
 BASE = "base"
@@ -67,6 +67,7 @@ def _config(wanted: Prediction) -> Mapping[str, Any]:
         "models": [{"name": _name(adapter), **({"adapter": adapter} if adapter else {})} for adapter in adapters],
         "format": wanted.format,
         "default_context": plan.get("default_context") or "",
+        **long_prompts(plan),
     }
     if plan["training"].get("max_length"):
         config["max_length"] = plan["training"]["max_length"]

@@ -96,9 +96,15 @@ def trainer_config(plan: Mapping[str, Any], staged: Mapping[str, Mapping[str, An
         "prediction_data": uris["test"] or uris["evaluation"],
         "format": plan["train"]["format"],
         "default_context": plan.get("default_context") or "",
+        **long_prompts(plan),
         # 0 leaves it to the trainer; false is a wish.
         **{key: training[key] for key in _TRAINING if training.get(key) or training.get(key) is False},
     }
+
+
+def long_prompts(plan: Mapping[str, Any]) -> dict[str, str]:
+    """What a stand-in does with prompts for which its context is too short and that of the model itself is not."""
+    return {"long_prompts": "cut"} if plan["base_model"].get("stand_in") else {}
 
 
 def write_config(staging: str, config: Mapping[str, Any]) -> str:

@@ -91,6 +91,7 @@ class PredictionConfig:
     batch_size: int = 32
     """Examples generated for at a time."""
     max_length: int = 0
+    long_prompts: str = SKIP
     max_new_tokens: int = 0
     temperature: float = 0.0
     top_p: float = 1.0

@@ -131,7 +131,7 @@ def _known(dataset: EncodedDataset, base: BaseModel) -> EncodedDataset:
 
 def _cuts(config: Config | PredictionConfig, base: BaseModel) -> bool:
     # A stand-in's context may be far shorter than that of the model it stands in for, which would skip nothing.
-    return base.reference.stand_in or (isinstance(config, Config) and config.long_prompts == CUT)
+    return base.reference.stand_in or config.long_prompts == CUT
 
 
 def evaluation_shape(base: BaseModel, parts: Sequence[Sequence[Any]]) -> RowShape:
