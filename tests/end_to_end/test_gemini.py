@@ -87,7 +87,9 @@ def test_the_command_line_tunes_gemini_and_leads_its_life(
     model = local_vertex.request("GET", f"/v1beta1/{report['model']}")
     assert model["defaultCheckpointId"] == chosen["checkpoint_id"]
     assert report["endpoint"] == chosen["endpoint"]
-    assert "checkpoint" in report["page"]
+    evaluated = [step for step, _ in report["curves"]["eval_loss"]]
+    assert evaluated == [0, *(each["step"] for each in chosen["scores"])]
+    assert "<svg" in report["page"]
 
     job = report["submission"]["name"]
     identifier = job.rpartition("/")[2]
@@ -116,6 +118,46 @@ def test_the_same_request_again_costs_neither_job_nor_answer(
     assert [len(local_vertex.calls(name)) for name in ("CreateTuningJob", "GenerateContent")] == counted
     forced = run(local_vertex, "tune-gemini", parameters | {"force": True}, tmp_path / "forced")
     assert forced["model"] != first["model"]
+
+
+@pytest.mark.slow
+def test_a_tuned_model_is_tuned_further_on_preferences(local_vertex: LocalVertex, gemini: GeminiData, tmp_path: Path):
+    """From the checkpoint that was chosen, over pairs; the base of the scores is the model that it went on from."""
+    first = run(local_vertex, "tune-gemini", gemini.parameters(epoch_count=1), tmp_path / "first")
+    pairs = tmp_path / "pairs.jsonl"
+    rows = [json.loads(line) for line in gemini.train.read_text().splitlines()]
+    scored = [
+        {
+            "contents": row["contents"][:1],
+            "completions": [
+                {"completion": row["contents"][1], "score": 1},
+                {"completion": {"role": "model", "parts": [{"text": "no idea"}]}, "score": 0},
+            ],
+        }
+        for row in rows
+    ]
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in scored[:30]))
+    test = tmp_path / "test.jsonl"
+    test.write_text("".join(json.dumps(row) + "\n" for row in scored[30:]))
+    parameters = {
+        "tuned_model_display_name": "preferred",
+        "base_model": first["model"],
+        "checkpoint_id": first["checkpoint"]["checkpoint_id"],
+        "training_dataset_uri": str(pairs),
+        "test_data_uri": str(test),
+        "epoch_count": 1,
+        "preference_tuning": True,
+        "beta": 0.2,
+    }
+    before = len(local_vertex.calls("GenerateContent"))
+    report = run(local_vertex, "tune-gemini", parameters, tmp_path / "further")
+    job = local_vertex.request("GET", f"/v1beta1/{report['submission']['name']}")
+    assert job["preTunedModel"]["tunedModelName"].partition("@")[0] == first["model"]
+    assert job["preTunedModel"]["checkpointId"] == first["checkpoint"]["checkpoint_id"]
+    assert job["preferenceOptimizationSpec"]["hyperParameters"]["beta"] == 0.2
+    assert report["evaluation"]["n"] == 10
+    asked = {call["resource"] for call in local_vertex.calls("GenerateContent")[before:]}
+    assert asked == {first["endpoint"], report["endpoint"]}
 
 
 @pytest.mark.slow

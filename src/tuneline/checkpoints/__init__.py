@@ -4,7 +4,7 @@ A job's output folder is read by URI alone (`docs/checkpoints.md`); nothing here
 """
 
 from tuneline.checkpoints.choose import Choice, Selection, choose
-from tuneline.checkpoints.curves import Curves, chart, read_curves, render_page
+from tuneline.checkpoints.curves import Curves, chart, curves_of, read_curves, render_page
 from tuneline.checkpoints.result import Checkpoint, Evaluation, Result, Rows, read_result, read_rows
 from tuneline.checkpoints.served import Served, ServedChoice, by_epoch, choose_served, settled
 from tuneline.paired import Comparison, compare
@@ -25,6 +25,7 @@ __all__ = [
     "choose",
     "choose_served",
     "compare",
+    "curves_of",
     "read_curves",
     "read_result",
     "read_rows",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from tuneline import objects
 from tuneline.errors import TunelineError
@@ -55,16 +56,23 @@ def read_curves(output_uri: str) -> Curves:
     import orjson
 
     uri = objects.join(output_uri, "metrics.jsonl")
-    series: dict[str, dict[int, float]] = {name: {} for name in _NAMES}
+    rows = []
     for number, line in enumerate(objects.read_bytes(uri).splitlines(), start=1):
         try:
             row = orjson.loads(line)
-            step = int(row["step"])
+            rows.append({**row, "step": int(row["step"])})
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise TunelineError(f"{uri}, line {number} is no row of metrics: {error!r}") from error
+    return curves_of(rows)
+
+
+def curves_of(rows: Iterable[Mapping[str, Any]]) -> Curves:
+    """The series in rows of `{"step", metric name: value}`; a step that is there twice counts as it is there last."""
+    series: dict[str, dict[int, float]] = {name: {} for name in _NAMES}
+    for row in rows:
         for name, key in _NAMES.items():
             if row.get(key) is not None:
-                series[name][step] = float(row[key])
+                series[name][int(row["step"])] = float(row[key])
     return Curves(**{name: tuple(sorted(points.items())) for name, points in series.items()})
 
 

@@ -24,8 +24,10 @@ def loss_line(training: Training) -> str:
     if "/train_fraction_of_correct_next_step_preds" in row:
         words.append(f"tokens right {row['/train_fraction_of_correct_next_step_preds']:.1%}")
     if "/eval_total_loss" in evaluation:
-        accuracy = evaluation["/eval_fraction_of_correct_next_step_preds"]
-        words.append(f"evaluation: loss {evaluation['/eval_total_loss']:.3f}, tokens right {accuracy:.1%}")
+        words.append(f"evaluation: loss {evaluation['/eval_total_loss']:.3f}")
+        # Series that are read one after another need not have come equally far.
+        if "/eval_fraction_of_correct_next_step_preds" in evaluation:
+            words[-1] += f", tokens right {evaluation['/eval_fraction_of_correct_next_step_preds']:.1%}"
     return "  ".join(words)
 
 

@@ -85,23 +85,26 @@ class VertexTuning(VertexJobs):
         """See `Engine.predict`; asks the endpoint where it is served, in a region or in `us` or `eu`."""
         return predictions.predict(self.name, wanted, predictions.asking("aiplatform", f"/v1/{wanted.model}"))
 
-    def base_target(self, base_model: str, endpoint: str) -> str:
+    def base_target(self, base_model: str, endpoint: str, *, checkpoint_id: str = "") -> str:
         """What answers as the untuned base beside a tuned model's endpoint: the publisher's model in the same place.
 
-        A tuned model that was tuned further has an endpoint of its own.
+        The base of what was tuned further is the tuned model that it went on from, on the endpoint of its checkpoint.
 
         Raises:
-            NotFound: that model is not served.
+            NotFound: no tuning job of its region has made that model.
         """
         if not is_tuned_model(base_model):
             place = endpoint.partition("/endpoints/")[0]
             return f"{place}/publishers/google/models/{base_model.rsplit('/', 1)[-1]}"
-        resource = rest.call("GET", "aiplatform", f"/v1/{base_model}", timeout_s=30.0)
-        # The newest endpoint last: that of the last checkpoint, which is what tuning further starts from.
-        served = [str(each["endpoint"]) for each in resource.get("deployedModels") or []]
-        if not served:
-            raise errors.NotFound(f"{base_model} is not served: there is no base to compare with", status=404)
-        return served[-1]
+        _, project, _, location = base_model.split("/")[:4]
+        for job in self.list(project, location):
+            made = _tuned(job.raw)
+            if not _is_version(str(made.get("model") or ""), base_model):
+                continue
+            kept = {str(each.get("checkpointId")): each.get("endpoint") for each in made.get("checkpoints") or []}
+            return str(kept.get(checkpoint_id) or made.get("endpoint"))
+        what = f"no tuning job in {location} has made {base_model}: there is no base to compare with"
+        raise errors.NotFound(what, status=404)
 
     def choose_checkpoint(self, model: str, checkpoint_id: str) -> None:
         """Makes a checkpoint the tuned model's default: what is deployed or tuned further where none is named.
@@ -213,6 +216,11 @@ def is_tuned_model(base_model: str) -> bool:
     return "/models/" in base_model and "publishers/" not in base_model
 
 
+def _is_version(version: str, model: str) -> bool:
+    """Whether a model version (`…/models/M@2`) is what is named, by its model alone or with a version."""
+    return version == model if "@" in model else version.partition("@")[0] == model
+
+
 def data_losses(job: Job) -> dict[str, object]:
     """What the service did not learn from, since it drops bad examples instead of failing.
 
@@ -223,10 +231,12 @@ def data_losses(job: Job) -> dict[str, object]:
     whole = job.raw.get("tuningDataStats")
     stats = whole if isinstance(whole, Mapping) else {}
     given = stats.get("supervisedTuningDataStats") or stats.get("preferenceOptimizationDataStats") or {}
+    # Preference tuning has no count: it lists every example that it dropped.
+    lines = given.get("truncatedExampleIndices") or given.get("droppedExampleIndices") or []
     return {
         "examples": int(given.get("tuningDatasetExampleCount") or 0),
-        "dropped": int(given.get("totalTruncatedExampleCount") or 0),
-        "lines": [int(line) for line in given.get("truncatedExampleIndices") or []],
+        "dropped": int(given.get("totalTruncatedExampleCount") or len(lines)),
+        "lines": [int(line) for line in lines],
         "reasons": [str(reason) for reason in given.get("droppedExampleReasons") or []],
         "billable_tokens": int(given.get("totalBillableTokenCount") or 0),
         "steps": int(given.get("tuningStepCount") or 0),

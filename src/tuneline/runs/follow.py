@@ -133,9 +133,7 @@ class _Live:
         return newest(rows, self._total)
 
     def _of_service(self, engine: str, name: str) -> Training | None:
-        """The loss curve that a tuned model of the developer API shows as it grows; other services show none here."""
-        if engine != "gemini_api":
-            return None
+        """The curve that the service shows as it grows; None before there is one."""
         from tuneline import jobs
         from tuneline.runs import tuning_jobs  # it needs this module
 
@@ -146,7 +144,7 @@ class _Live:
             self._total = self._total or tuning_jobs.total_steps(held, job)
         except ServiceError:
             return None  # who watches need not have the key that the run has
-        return newest(rows, self._total)
+        return newest(rows, self._total) if rows else None
 
     def _locate(self) -> bool:
         submitted = records.read(self._run_folder, "submit_tuning_job")

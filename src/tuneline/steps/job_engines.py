@@ -49,5 +49,6 @@ def predict(plan: Plan, model: str, data: Data, *, run: str) -> str:
 def base_target(plan: Plan, endpoint: str) -> str:
     """What answers as the untuned base beside the tuned model, for `predict`."""
     if plan.engine == "vertex_tuning":
-        return VertexTuning().base_target(plan.base_model.requested, endpoint)
+        checkpoint = plan.managed.checkpoint_id if plan.managed else ""
+        return VertexTuning().base_target(plan.base_model.requested, endpoint, checkpoint_id=checkpoint)
     return GeminiApi().base_target(plan.base_model.name) if plan.engine == "gemini_api" else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuneline import checkpoints, evaluation
 from tuneline.checkpoints import Checkpoint, Choice, Curves, Served
+from tuneline.errors import ServiceError
 from tuneline.jobs.vertex_tuning import VertexTuning
 from tuneline.planning import Plan
 from tuneline.steps.job_engines import engine_of, predict
@@ -54,7 +56,7 @@ def select(plan: Plan, waited: Mapping[str, Any], *, run: str) -> tuple[Choice, 
             if each.id in scores
         ],
     }
-    return chosen.choice, more, Curves()
+    return chosen.choice, more, _curves(plan, str(waited["job"]))
 
 
 def _scores(plan: Plan, candidates: Sequence[Served], *, run: str) -> tuple[dict[str, list[float]], str]:
@@ -77,6 +79,15 @@ def _scores(plan: Plan, candidates: Sequence[Served], *, run: str) -> tuple[dict
         each: [evaluation.rouge_l(rows[index].prediction, rows[index].expected) for index in common]
         for each, rows in answers.items()
     }, ""
+
+
+def _curves(plan: Plan, job: str) -> Curves:
+    """The curves of the job's experiment; none where they cannot be read, since nothing is decided by them."""
+    try:
+        return checkpoints.curves_of([json.loads(line) for line in engine_of(plan).logs(job)])
+    except ServiceError as error:
+        print(f"the curves of {job} were not read: {error}", file=sys.stderr)
+        return Curves()
 
 
 def _by_loss(plan: Plan, waited: Mapping[str, Any]) -> tuple[Choice, dict[str, Any], Curves]:
