@@ -107,17 +107,16 @@ class VertexTuning(VertexJobs):
         raise errors.NotFound(what, status=404)
 
     def choose_checkpoint(self, model: str, checkpoint_id: str) -> None:
-        """Makes a checkpoint the tuned model's default: what is deployed or tuned further where none is named.
+        """Makes a checkpoint the default of a tuned model's version: what is tuned further where none is named.
 
         The SDK does the same with `models.update(config={"default_checkpoint_id": …})`.
         """
-        name = model.partition("@")[0]
         rest.call(
             "PATCH",
             "aiplatform",
-            f"/v1beta1/{name}",
+            f"/v1beta1/{model}",
             params={"updateMask": "defaultCheckpointId"},
-            body={"name": name, "defaultCheckpointId": checkpoint_id},
+            body={"name": model, "defaultCheckpointId": checkpoint_id},
         )
 
     def logs(self, name: str, *, output_uri: str = "") -> Iterator[str]:

@@ -76,4 +76,6 @@ def _managed(plan: Plan, name: str) -> tuple[str, str]:
         engine_of(plan).get(name)
         return name, f"https://generativelanguage.googleapis.com/v1beta/{name}"
     found = registry.get(name)
-    return found.name, found.uri
+    # What was tuned further may be a later version of the model that it went on from, whose default is another one.
+    full = found.name if found.version == "1" else f"{found.name}@{found.version}"
+    return full, registry.address(full)
