@@ -45,11 +45,23 @@ def command() -> None:
     )
     existing = next(folder for folder in (data, *data.parents) if folder.exists())
     click.echo(f"{'ok':<8} free disk there: {shutil.disk_usage(existing).free / 2**30:.1f} GiB")
+    click.echo(f"{'–':<8} container engine: {_engine()}")
     credentials = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     click.echo(
         f"{'–':<8} GOOGLE_APPLICATION_CREDENTIALS: {credentials or 'not set (gcloud or the metadata server is asked)'}"
     )
     sys.exit(0 if complete else 1)
+
+
+def _engine() -> str:
+    """What runs other people's images on the local Vertex AI, or why nothing does."""
+    from tuneline.local import containers
+    from tuneline.local.resources.errors import ApiError
+
+    try:
+        return containers.find().program
+    except ApiError as error:
+        return error.message
 
 
 def _present(name: str) -> bool:

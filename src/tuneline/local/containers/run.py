@@ -54,6 +54,7 @@ class Container:
 
     def run(self) -> int:
         """The container's exit code; raises Failed where the engine could not run it."""
+        shutil.rmtree(self.mount.folder, ignore_errors=True)  # of a try before this one
         with Remover(self.engine, self.name):
             self._create()
             for uri in self.task["fetch"]:
@@ -63,6 +64,7 @@ class Container:
             code = self._start()
             self._take()
         self.mount.store_changes()
+        shutil.rmtree(self.mount.folder, ignore_errors=True)  # all of it is in the object store by now
         return code
 
     def _create(self) -> None:
@@ -72,21 +74,11 @@ class Container:
         given += [word for name in installing for word in ("--env", name)]
         entry, *first = self.task["entrypoint"] or [""]
         entrypoint = ["--entrypoint", entry] if entry else []
-        words = [
-            "--name",
-            self.name,
-            "--label",
-            self.task["label"],
-            "--network",
-            "host",
-            "--stop-timeout",
-            "0",
-            *given,
-            *entrypoint,
-        ]
-        words = ["create", *words, self.task["image"], *first, *self.task["arguments"]]
+        place = ["--name", self.name, "--label", self.task["label"], "--network", "host"]
         # The time to stop is what a removal by force may take; `stop` says its own.
-        self._call(*words, environment=installing)
+        place += ["--stop-timeout", "0"]
+        words = [self.task["image"], *first, *self.task["arguments"]]
+        self._call("create", *place, *given, *entrypoint, *words, environment=installing)
 
     def _start(self) -> int:
         """Run it to its end; what it says is said here."""
