@@ -156,9 +156,14 @@ def test_the_ledger_of_a_version_stays_while_the_version_does(tmp_path: Path) ->
     staging = str(tmp_path)
     parent = registry.upload(request_for("kept")).name
     registry.upload_version(request_for("kept-next"), parent, staging=staging)
+    data = objects.join(staging, "tuneline/data/old.jsonl")
+    objects.write_bytes(data, b"{}\n")
     words = ["clean", "--staging", staging, "--older-than", "0s", "--format", "json"]
-    (ledger,) = json.loads(run(*words).stdout)["leftovers"]
+    ledger, staged = json.loads(run(*words).stdout)["leftovers"]
+    assert ledger["what"] == "ledger of a model's version"
     assert f"{parent}@2" in ledger["kept"]
+    # A version reads no staged data.
+    assert (staged["uri"], staged["kept"]) == (data, "")
 
 
 def test_jobs_are_deleted_where_their_api_can_and_else_it_is_said(here: LocalVertex) -> None:

@@ -17,8 +17,19 @@ from tuneline.registry.versions import ModelVersions
 from tuneline.runs.schedules import Schedules
 from tuneline.runs.tuning_jobs import ENGINES
 
-STAGED = {"data": "staged data", "configs": "configuration of a job", "uploads": "uploaded dataset"}
-"""Folder below `<staging>/tuneline` → what lies there, each object under a name made of its content."""
+STAGED = {
+    "data": "staged data",
+    "configs": "configuration of a job",
+    "uploads": "uploaded dataset",
+    "predictions": "predictions of a model",
+}
+"""Folder below `<staging>/tuneline` → what lies there, under names made of the content or of the request."""
+
+LONGEST_S = 14 * 86400.0
+"""No custom job of ours lives longer: a week of running, after a wait for its machines."""
+
+SUBMITTING_S = 3600.0
+"""So long a claim without a job may still become one; the rules themselves take minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +52,9 @@ def find(staging: str, *, older_than_s: float) -> list[Leftover]:
 
     A ledger stays while its job lives (its version or schedule is there), staged data while any job of the folder does.
     """
-    ledgers = list(_ledgers(staging, older_than_s))
-    alive = next((each.kept for each in ledgers if each.kept), "") or _young_ledger(staging, older_than_s)
-    found = list(ledgers)
+    ledgers = list(_ledgers(staging))
+    alive = next((each.kept for each in ledgers if each.kept and each.what == _OF_JOBS), "")
+    found = [each for each in ledgers if each.age_s >= older_than_s]
     for folder, what in STAGED.items():
         for info in objects.list(objects.join(staging, "tuneline", folder) + "/"):
             age_s = _age_s(info)
@@ -90,49 +101,47 @@ def _exists(endpoint: str) -> bool:
     return True
 
 
-def _ledgers(staging: str, older_than_s: float) -> Iterator[Leftover]:
+def _ledgers(staging: str) -> Iterator[Leftover]:
     by_fingerprint: dict[str, list[ObjectInfo]] = {}
     root = objects.join(staging, LEDGERS) + "/"
     for info in objects.list(root):
         by_fingerprint.setdefault(info.uri.removeprefix(root).partition("/")[0], []).append(info)
     for fingerprint, infos in by_fingerprint.items():
         age_s = min(_age_s(info) for info in infos)
-        if age_s >= older_than_s:
-            yield Leftover(
-                uri=f"{root}{fingerprint}/",
-                what="ledger of a job",
-                objects=tuple(info.uri for info in infos),
-                size=sum(info.size for info in infos),
-                age_s=age_s,
-                kept=_needed(Ledger(staging, fingerprint)),
-            )
+        what, kept = _needed(Ledger(staging, fingerprint), age_s)
+        yield Leftover(
+            uri=f"{root}{fingerprint}/",
+            what=what,
+            objects=tuple(info.uri for info in infos),
+            size=sum(info.size for info in infos),
+            age_s=age_s,
+            kept=kept,
+        )
 
 
-def _young_ledger(staging: str, older_than_s: float) -> str:
-    """A ledger that is younger, whose job may so be alive; or `''`."""
-    root = objects.join(staging, LEDGERS) + "/"
-    young = (info.uri for info in objects.list(root) if _age_s(info) < older_than_s)
-    return next((f"{uri} is younger" for uri in young), "")
+_OF_JOBS = "ledger of a job"
+_OF = {"schedules": "ledger of a schedule", "models": "ledger of a model's version"}
 
 
-def _needed(ledger: Ledger) -> str:
-    """Why the ledger must stay: what its last attempt has made is there and alive; `''` where it is not."""
+def _needed(ledger: Ledger, age_s: float) -> tuple[str, str]:
+    """Of what the ledger is, and why it must stay: what its last attempt has made is there and alive, or may yet be."""
     attempt = ledger.scan().current
     if not attempt.judged:
-        return ""
+        return _OF_JOBS, f"{ledger.uri} is of a submission under way" if attempt.claims and age_s < SUBMITTING_S else ""
     name = str(ledger.read(judge_key(attempt.number)).get("name") or "")
     if not name:
-        return ""
+        return _OF_JOBS, ""
     if "/" not in name:
-        return f"job {name} was named by its trainer alone, and cannot be looked up"
-    maker = _maker(name)
+        unseen = f"job {name} was named by its trainer alone, and cannot be looked up"
+        return _OF_JOBS, unseen if age_s < LONGEST_S else ""
+    what, maker = _OF.get(name.split("/")[-2], _OF_JOBS), _maker(name)
     if maker is None:
-        return f"{name} is of a kind that this version does not know"
+        return what, f"{name} is of a kind that this version does not know"
     try:
         job = maker.get(name)
     except NotFound:
-        return ""
-    return "" if job.state.terminal else f"{name} is {job.state.words}"
+        return what, ""
+    return what, "" if job.state.terminal else f"{name} is {job.state.words}"
 
 
 def _maker(name: str) -> jobs.Maker | None:
