@@ -18,7 +18,11 @@ def check(simulation: Simulation) -> None:
     assert len(names) <= 1, f"several jobs were adopted: {names}"
     assert [job.name for job in simulation.live] in ([], [*names]), "an extra job is left alive"
     for process in simulation.processes:
-        assert process.error is None or simulation.refused or process.progress.unclear >= 3, process.error
+        if isinstance(process.error, errors.QuotaExceeded):
+            assert process.progress.choice == simulation.choices - 1, "given up before the last choice"
+            assert process.progress.refusals >= 3, "given up too early"
+        else:
+            assert process.error is None or process.progress.unclear >= 3, process.error
     attempts = sorted(int(key.split(".")[0]) for key in simulation.objects if key.endswith(".intent"))
     assert all(f"{number}.closed" in simulation.objects for number in attempts[:-1])
 
@@ -45,6 +49,16 @@ def test_the_choices_are_tried_in_their_order() -> None:
     assert only.outcome.choice == 2
     reasons = [value["reason"] for key, (value, _) in simulation.objects.items() if key.endswith(".closed")]
     assert [reason[-1] for reason in reasons] == ["0", "0", "0", "1", "1", "1"]
+
+
+def test_who_was_refused_beside_others_still_tries_the_next_choice_as_often() -> None:
+    """Refusals of the first choice do not count against the second, whoever moved on."""
+    for seed in range(20):
+        simulation = Simulation(seed, choices=2, refusing={0: 1.0, 1: 0.5})
+        for _ in range(4):
+            simulation.submitter()
+        simulation.run(watch_s=0)
+        check(simulation)
 
 
 def test_a_step_tried_again_adopts_the_job_of_its_fallback() -> None:

@@ -110,6 +110,8 @@ def _unmade(
             yield from acts.judge(terms, claim.attempt, found)
             return
         yield from acts.pause(terms, terms.settings.poll_s)
+    if turn.choice != progress.choice:
+        progress.choice, progress.refusals = turn.choice, 0
     scarce, why = isinstance(error, errors.QuotaExceeded), f"refused: {error}"
     # The tries of a choice are counted in the ledger: sixteen that race make three together, not each.
     onward = scarce and turn.tries + 1 >= _QUOTA_TRIES and turn.choice + 1 < terms.choices
@@ -121,7 +123,7 @@ def _unmade(
         following = Turn(choice=turn.choice, tries=turn.tries + 1)
     if not (yield from acts.judge_none(terms, claim.attempt, claim.nonce, why, following=following)):
         return  # somebody knew of a job
-    progress.refusals = 0 if onward else progress.refusals + 1
+    progress.refusals += 1
     if again:
         yield from acts.pause(terms, terms.settings.deadline_s / 16 * 2**progress.refusals)
     elif not onward:

@@ -75,7 +75,9 @@ class Progress:
     made again by each who waited for it."""
     cancelled: list[str] = field(default_factory=list)
     """Extra jobs that it cancelled."""
+    choice: int = 0
+    """The choice that its last create call was for."""
     refusals: int = 0
-    """Create calls of the present choice that the service refused."""
+    """Create calls of that choice that the service refused to it."""
     unclear: int = 0
     """Create calls that ended without a clear answer."""
