@@ -197,9 +197,14 @@ def test_the_command_line_tunes_a_model_of_the_developer_api(
 
 @pytest.mark.slow
 def test_a_tuning_that_is_cut_short_is_cancelled_at_the_service(
-    local_vertex: LocalVertex, datasets: Datasets, tmp_path: Path
+    local_vertex: LocalVertex, datasets: Datasets, gemini: GeminiData, tmp_path: Path
 ):
-    """A tuned model has no cancel of its own: its operation has, and what is left has failed."""
+    """By the command line: a TuningJob ends cancelled; a tuned model by its operation, and what is left has failed."""
+    address = "/upload/storage/v1/b/tuneline-local/o?uploadType=media&name=cancel/train.jsonl"
+    local_vertex.request("POST", address, gemini.train.read_bytes())
+    spec = {"trainingDatasetUri": "gs://tuneline-local/cancel/train.jsonl", "hyperParameters": {"epochCount": "400"}}
+    asked = {"baseModel": "gemini-2.5-flash", "supervisedTuningSpec": spec}
+    job = local_vertex.request("POST", f"{PARENT}/tuningJobs", asked)["name"]
     lines = [json.loads(line) for line in datasets.train.read_text().splitlines()]
     examples = [{"textInput": row["input_text"], "output": row["output_text"]} for row in lines]
     body = {
@@ -210,12 +215,16 @@ def test_a_tuning_that_is_cut_short_is_cancelled_at_the_service(
         },
     }
     local_vertex.request("POST", "/v1beta/tunedModels?tunedModelId=too-long", body)
-    jobs(local_vertex, "cancel", "tunedModels/too-long", cwd=tmp_path)
+    for name in (job.rpartition("/")[2], "tunedModels/too-long"):
+        assert "cancelling" in jobs(local_vertex, "cancel", name, cwd=tmp_path)
 
     def ended() -> bool:
-        return local_vertex.request("GET", "/v1beta/tunedModels/too-long")["state"] == "FAILED"
+        states = (
+            local_vertex.request("GET", f"/{name}")["state"] for name in (f"v1/{job}", "v1beta/tunedModels/too-long")
+        )
+        return list(states) == ["JOB_STATE_CANCELLED", "FAILED"]
 
-    wait_until(ended, what="the end of the tuning")
+    wait_until(ended, what="the end of both tunings")
 
 
 SDK_SCRIPT = """

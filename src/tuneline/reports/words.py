@@ -52,6 +52,9 @@ def stand_in(data: dict[str, Any]) -> str:
     name = tuned.get("name") or "the built-in base"
     size = f" ({tuned['parameters'] / 1e6:.1f}M parameters)" if tuned.get("parameters") else ""
     asked = planned.get("name") or planned.get("requested") or tuned.get("requested")
+    if "/models/" in str(asked):
+        tuned_before = str(asked).rpartition("/")[2]
+        return f"On this machine {name}{size} is behind the tuned model {tuned_before}, which was tuned further."
     instead = f"On this machine {name}{size} was tuned in place of {asked}"
     if data["plan"].get("engine") == "gemini_api":
         return f"{instead}, of a service that tunes no more."
