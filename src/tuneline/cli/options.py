@@ -98,7 +98,7 @@ def settle(
         OverCostLimit: there is a limit, and nobody knows the price.
     """
     from tuneline.errors import Problem, UsageError
-    from tuneline.planning import check_cost, check_request
+    from tuneline.planning import check_cost, check_request, is_hosted
     from tuneline.runs import templates
     from tuneline.runs.request import read_assignments, read_config
 
@@ -107,7 +107,7 @@ def settle(
     parameters = dict(settings.get("parameters", {})) | read_assignments(assignments)
     template_uri = template_uri or str(settings.get("template_uri") or "")
     limit = {} if max_cost is None else {"max_cost_usd": max_cost}
-    if not template_uri:
+    if not is_hosted(template_uri):
         parameters |= limit  # the run's own plan holds it to that too
     region = region or settings.get("region") or os.environ.get("TUNELINE_REGION") or ("us-central1" if local else "")
     root = root or settings.get("pipeline_root") or (LOCAL_ROOT if local else "")

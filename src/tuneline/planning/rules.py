@@ -16,6 +16,11 @@ from tuneline.planning.parameters import NAMES, TEMPLATES, Names
 _HOSTED = re.compile(r"https://[a-z0-9-]+-kfp\.pkg\.dev/ml-pipeline/")
 
 
+def is_hosted(template_uri: str) -> bool:
+    """Whether a template's address is one of Google's own, in place of this project's."""
+    return bool(_HOSTED.match(template_uri))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """What the rules judge."""
@@ -59,7 +64,7 @@ class Context:
     @property
     def hosted(self) -> bool:
         """Whether the request goes to a template of Google's own, in place of this project's."""
-        return bool(_HOSTED.match(self.template_uri))
+        return is_hosted(self.template_uri)
 
     @property
     def reference(self) -> str:
