@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
+import urllib.parse
+import urllib.request
 import uuid
 
 import numpy
 import pytest
 
+from tuneline.local.processes import is_running
 from tuneline.testing import LocalVertex
 
 PROJECT = "proj-batch"
@@ -152,6 +155,37 @@ def test_an_uploaded_model_predicts_its_instances_as_the_sdk_reads_them(vertex_e
     assert failed["error"]["code"] == 3
 
 
+@pytest.mark.slow
+def test_a_tuned_model_answers_a_batch_and_so_does_its_copy_elsewhere(fresh_vertex):
+    """By its adapter, in Gemini's layout; the copy in another region gives the same answers."""
+    turns = [{"role": "user", "parts": [{"text": "one"}]}, {"role": "model", "parts": [{"text": "two"}]}]
+    data = put(fresh_vertex, "tune.jsonl", (json.dumps({"contents": turns}) + "\n").encode() * 24)
+    spec = {"trainingDatasetUri": data, "hyperParameters": {"epochCount": 2}}
+    job = fresh_vertex.request(
+        "POST", f"/v1/{WHERE}/tuningJobs", {"baseModel": "gemini-2.5-flash", "supervisedTuningSpec": spec}
+    )
+    model = ended(fresh_vertex, job["name"])["tunedModel"]["model"]
+    elsewhere = WHERE.replace("us-central1", "europe-west4")
+    copied = fresh_vertex.request("POST", f"/v1/{elsewhere}/models:copy", {"sourceModel": model})["response"]["model"]
+    source = put(fresh_vertex, "batch.jsonl", row("one") + row("five"))
+    answers = []
+    for where, name in ((WHERE, model), (elsewhere, copied)):
+        batch = fresh_vertex.request("POST", f"/v1/{where}/batchPredictionJobs", body(source, model=name))
+        done = ended(fresh_vertex, batch["name"])
+        assert done["state"] == "JOB_STATE_SUCCEEDED", done
+        assert done["modelVersionId"] == "1"
+        name = done["outputInfo"]["gcsOutputDirectory"].removeprefix(f"gs://{BUCKET}/") + "/predictions.jsonl"
+        place = f"{fresh_vertex.url}/storage/v1/b/{BUCKET}/o/{urllib.parse.quote(name, safe='')}?alt=media"
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(place) as answer:
+            rows = [json.loads(line)["response"] for line in answer]
+        assert all("tuned on tuneline-tiny" in each["modelVersion"] for each in rows)
+        answers.append([each["candidates"] for each in rows])
+    assert answers[0] == answers[1]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        fresh_vertex.request("POST", f"/v1/{elsewhere}/batchPredictionJobs", body(source, model=model))
+    assert "not in the job's location" in json.loads(refused.value.read())["error"]["message"]
+
+
 def test_a_batch_is_cancelled_and_deleted_only_once_it_has_ended(local_vertex):
     """And what cannot be answered at all fails with the reason."""
     source = put(local_vertex, "many.jsonl", row("one", maxOutputTokens=200) * 2000)
@@ -184,6 +218,9 @@ def test_a_batch_goes_on_where_it_was_when_the_service_was_killed(fresh_vertex):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     fresh_vertex.kill()
+    while is_running(rows.parent):
+        assert time.monotonic() < deadline, "the batch outlived its service"
+        time.sleep(0.01)
     before = rows.read_bytes()
     assert before.count(b"\n") < len(texts), "the batch was over before the kill"
     rows.write_bytes(before + b'[true, {"cut": ')
