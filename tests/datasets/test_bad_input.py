@@ -222,6 +222,13 @@ def test_a_report_of_a_file_written_to_meanwhile_is_not_valid(tmp_path: Path) ->
     assert not report.valid
 
 
+def test_a_file_that_is_left_alone_has_not_changed(tmp_path: Path) -> None:
+    """Being read, and having a neighbour written, is no change."""
+    path = data.write(tmp_path, [data.gemini(n) for n in range(2000)])
+    data.write(tmp_path, [data.gemini(1)], "neighbour.jsonl")
+    assert "D110" not in datasets.check(path).counts
+
+
 def test_memory_is_flat_in_the_size_of_the_set(tmp_path: Path) -> None:
     """Five times the lines take hardly more memory."""
     line = json.dumps(data.palm_text(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.datasets import data
+from tests.datasets import data, test_bad_input
 from tests.datasets.data import gemini, gemini_call, gemini_file, palm_chat, palm_text, preference
 from tuneline import datasets
 from tuneline.datasets import catalogue
 
 N = 30
 Case = tuple[Any, dict[str, Any], int]
-"""Values (or bytes), options of check(), line of the first finding (0: of the file)."""
+"""Values (or bytes), options of check(), line of the first finding (0: of the file).
+
+Besides its own options, `against` is the values of the other set, and `catalog` the user's own catalogue, as TOML.
+"""
 
 
 def _sound(make: Callable[[int], Any] = palm_text, n: int = N) -> list[Any]:
@@ -44,6 +48,7 @@ FRAMED = [{"input_text": f"question: {data.phrase(n)}", "output_text": f"a {n}"}
 CLASSES = [{"input_text": data.phrase(n) + " asks", "output_text": "yes" if n % 2 else "no"} for n in range(60)]
 LONG = " ".join(data.WORDS) * 3
 BIG = "x" * (16 << 20)
+NEAR = '[models."gemini-2.5-flash"]\nwarn_file_bytes = {}\nmax_file_bytes = {}\n'
 
 FIRES: dict[str, Case] = {
     "D101": (b"\n \n", {}, 0),
@@ -113,6 +118,7 @@ FIRES: dict[str, Case] = {
         5,
     ),
     "D506": ([{"text_input": f"{n} " + "x" * 1000, "output": "y"} for n in range(4200)], {}, 0),
+    "D507": (_sound(gemini), {"model": "gemini-2.5-flash", "catalog": NEAR.format(100, 10**6)}, 0),
     "D508": (_with(gemini_file(1, files=31), gemini), {}, 5),
     "D509": (_with(gemini_file(1, mime="model/gltf"), gemini), {}, 5),
     "D510": (
@@ -129,9 +135,11 @@ FIRES: dict[str, Case] = {
         2,
     ),
     "D512": (_with(gemini_file(1, uri="/home/me/a.png"), gemini), {}, 5),
+    "D513": (_sound(n=300), {"against": [palm_text(n) for n in range(1000, 1251)]}, 0),
     "D601": (_with(palm_text(0)), {}, 5),
     "D602": (_with('{"output_text": "answer 0", "input_text": "' + palm_text(0)["input_text"] + '"}'), {}, 5),
     "D603": (_with(palm_text(0) | {"output_text": "other"}), {}, 5),
+    "D604": (_sound(), {"against": [palm_text(90), palm_text(7) | {"output_text": "other"}]}, 8),
     "D605": (_with({"input_text": "w " * 4000, "output_text": "b"}), {}, 5),
     "D606": ([*CLASSES, {"input_text": "rare", "output_text": "maybe"}], {}, 0),
     "D607": (_sound(), {}, 0),
@@ -143,11 +151,17 @@ FIRES: dict[str, Case] = {
     ),
     "D610": (_with({"input_text": "write to jane.roe@mail.net", "output_text": "b"}), {"personal_data": True}, 5),
     "D611": (_with({"input_text": "key AKIA" + "ABCDEFGHIJKLMNOP", "output_text": "b"}), {"personal_data": True}, 5),
+    "D612": (_sound(), {"against": _sound()[5:9]}, 0),
 }
 """A set that makes each check fire."""
 
-BY_OTHER_TESTS = {"D110", "D507", "D513", "D604", "D612"}
-"""Those that need two files, a file being written, or a gigabyte."""
+BY_OTHER_TESTS = {
+    "D110": (
+        test_bad_input.test_a_report_of_a_file_written_to_meanwhile_is_not_valid,
+        test_bad_input.test_a_file_that_is_left_alone_has_not_changed,
+    )
+}
+"""The tests that make a check fire, and that must not, where a file of its own cannot: it is written to meanwhile."""
 
 SILENT: dict[str, Case] = {
     "D101": ([palm_text(1)], {}, 0),
@@ -189,14 +203,21 @@ SILENT: dict[str, Case] = {
     "D504": ([palm_chat(n) for n in range(5000)], {}, 0),
     "D505": (_sound(gemini), {"model": "gemini-2.5-flash"}, 0),
     "D506": (_sound(data.gemini_api), {}, 0),
+    "D507": (_sound(gemini), {"model": "gemini-2.5-flash", "catalog": NEAR.format(10**5, 10**6)}, 0),
     "D508": (_with(gemini_file(1, files=30), gemini), {}, 0),
     "D509": (_with(gemini_file(1, mime="application/pdf"), gemini), {}, 0),
     "D510": (_sound(gemini_call), {}, 0),
     "D511": ([gemini_file(n) for n in range(12)], {}, 0),
     "D512": (_with(gemini_file(1, uri="https://a.b/c.png"), gemini), {}, 0),
+    "D513": (_sound(n=300), {"against": [palm_text(n) for n in range(1000, 1250)]}, 0),
     "D601": (_with(palm_text(0) | {"output_text": "other"}), {}, 0),
     "D602": (_with(palm_text(0)), {}, 0),
     "D603": (_with(palm_text(0)), {}, 0),
+    "D604": (
+        _sound(),
+        {"against": [palm_text(90), {"input_text": palm_text(7)["input_text"] + " ", "output_text": "b"}]},
+        0,
+    ),
     "D605": (_sound(), {}, 0),
     "D606": (CLASSES, {}, 0),
     "D607": (FRAMED, {}, 0),
@@ -212,24 +233,37 @@ SILENT: dict[str, Case] = {
         {"personal_data": True},
         0,
     ),
+    "D612": (_sound(), {"against": [*_sound()[5:9], palm_text(77)]}, 0),
 }
 """A set much like it that must not."""
 
 
 def test_every_check_has_a_case_of_both_kinds() -> None:
     """No check can be added without saying when it fires and when not."""
-    assert set(FIRES) | BY_OTHER_TESTS == set(catalogue.CHECKS)
+    assert set(FIRES) | set(BY_OTHER_TESTS) == set(catalogue.CHECKS)
     assert set(SILENT) == set(FIRES)
+    for code, tests in BY_OTHER_TESTS.items():
+        assert all(f'"{code}"' in inspect.getsource(test) for test in tests)
+
+
+def _report(folder: Path, case: Case, monkeypatch: pytest.MonkeyPatch) -> datasets.Report:
+    values, given, _ = case
+    options = dict(given)
+    if "catalog" in options:
+        (folder / "catalog.toml").write_text(options.pop("catalog"))
+        monkeypatch.setenv("TUNELINE_CATALOG", str(folder / "catalog.toml"))
+    if "against" in options:
+        options["against"] = data.write(folder, options["against"], "other.jsonl")
+    return datasets.check(data.write(folder, values), **options)
 
 
 @pytest.mark.parametrize("code", FIRES)
-def test_the_check_fires_at_its_place(code: str, tmp_path: Path) -> None:
+def test_the_check_fires_at_its_place(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The spoiled set has the finding, on the spoiled line."""
-    values, options, line = FIRES[code]
-    report = datasets.check(data.write(tmp_path, values), **options)
+    report = _report(tmp_path, FIRES[code], monkeypatch)
     found = [item for item in report.findings if item.code == code]
     assert found, report.counts
-    assert found[0].line == line
+    assert found[0].line == FIRES[code][2]
     assert report.counts[code] >= len(found)
     assert found[0].message
     assert found[0].hint
@@ -238,10 +272,9 @@ def test_the_check_fires_at_its_place(code: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", SILENT)
-def test_the_check_stays_silent(code: str, tmp_path: Path) -> None:
+def test_the_check_stays_silent(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The set that only looks like it has no such finding."""
-    values, options, _ = SILENT[code]
-    report = datasets.check(data.write(tmp_path, values), **options)
+    report = _report(tmp_path, SILENT[code], monkeypatch)
     assert code not in report.counts, [item.message for item in report.findings if item.code == code]
 
 
