@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.datasets import data
 from tuneline import datasets
 from tuneline.datasets import formats, scan
-from tuneline.datasets.containers import JSONL, Layout, Record, records
+from tuneline.datasets.containers import JSONL, Layout, Record, layout, records
 from tuneline.datasets.findings import Findings
 from tuneline.datasets.inspect import inspect
 from tuneline.datasets.shapes import NotPlain, shapes
@@ -125,7 +125,10 @@ def _rows(survey: Survey) -> list[tuple[int, ...]]:
 
 
 def _same(body: bytes, form: str) -> None:
-    one, other = _exact(body, form), _fast(body, form)
+    _equal(_exact(body, form), _fast(body, form))
+
+
+def _equal(one: Survey, other: Survey) -> None:
     assert _rows(one) == _rows(other)
     assert one.findings.counts == other.findings.counts
     assert one.findings.all() == other.findings.all()
@@ -194,6 +197,30 @@ def test_fast_and_exact_agree_on_preferences(given: list[tuple[str, str, int, st
         }
         lines.append(json.dumps(example))
     _same("\n".join(lines).encode(), "preference")
+
+
+@QUICK
+@given(
+    st.sampled_from(list(data.MAKERS)),
+    st.lists(st.one_of(st.integers(0, 9), values), min_size=1, max_size=12),
+    st.sampled_from([None, 1]),
+    st.sampled_from(["[,]", " \n "]),
+)
+def test_fast_and_exact_agree_on_arrays(form: str, items: list[Any], indent: int | None, around: str) -> None:
+    """Elements of an array, and values one after the other, have the rows and findings of the exact path."""
+    first, between, last = around
+    lines = [json.dumps(data.MAKERS[form](v) if isinstance(v, int) else v, indent=indent) for v in items]
+    body = (first + between.join(lines) + last).encode("utf-8", "surrogatepass")
+    with tempfile.TemporaryFile() as file:
+        file.write(body)
+        file.flush()
+        where = layout(file.fileno(), len(body))
+        exact = Survey(form, kept=1000)
+        found = list(records(file.fileno(), len(body), where))
+        for record in found:
+            exact.add(record)
+        fast = scan.scan_values(file.fileno(), found, form=form, kept=1000)
+    _equal(exact, fast)
 
 
 PIECES = [

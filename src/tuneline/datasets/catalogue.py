@@ -1,7 +1,8 @@
 """The numbered catalogue of checks: every code, how severe it is, what it means and what to do.
 
 `docs/dataset-checks.md` is made from this file (`python -m tuneline.datasets.catalogue > docs/dataset-checks.md`).
-A code never changes its meaning; a retired one is not given again.
+A code never changes its meaning; a retired one is not given again. A table in Python and not in TOML: nothing is read
+at start, the texts are no figures that a user would override, and a slip fails where it is made.
 """
 
 from __future__ import annotations

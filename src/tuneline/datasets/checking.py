@@ -21,6 +21,7 @@ from tuneline.datasets.reading import SNIFFED, known_format, unknown
 from tuneline.datasets.repeats import Reader, Repeats, find_leakage, find_repeats
 from tuneline.datasets.report import Report
 from tuneline.datasets.rows import EXAMPLE
+from tuneline.datasets.scan import scan_values
 from tuneline.datasets.sources import Source, open_source
 from tuneline.datasets.survey import Survey
 
@@ -134,10 +135,8 @@ def survey(
             source.fd, where.start, source.size, form=form, kept=kept, processes=number, digest=digest
         )
     else:
-        gathered = Survey(form, kept=kept)
-        if not where.is_something_else:
-            for record in records(source.fd, source.size, where):
-                gathered.add(record)
+        found = () if where.is_something_else else records(source.fd, source.size, where)
+        gathered = scan_values(source.fd, found, form=form, kept=kept)
         sha256, crc32c = _checksums(source.fd, digest)
     if source.digest:
         sha256, crc32c = source.digest, source.crc32c

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from tuneline.datasets import formats
@@ -72,23 +73,26 @@ def inspect(record: Record, form: str, findings: Findings) -> Inspected:
     return Inspected(value=value, walked=walked, sound=findings.errors == errors)
 
 
+class _Duplicate(Exception):
+    """Some object names a key twice."""
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Duplicate
+    return found
+
+
+# Numbers stay text: a million digits would cost a minute, or be refused.
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_int=str, parse_float=str)
+
+
 def _has_duplicate_key(text: str) -> bool:
     """Whether some object of a valid text names a key twice."""
-    import json
-
-    class Duplicate(Exception):
-        pass
-
-    def look(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise Duplicate
-        return found
-
     try:
-        # Numbers stay text: a million digits would cost a minute, or be refused.
-        json.loads(text, object_pairs_hook=look, parse_int=str, parse_float=str)
-    except Duplicate:
+        _STRICT.decode(text)
+    except _Duplicate:
         return True
     except RecursionError:
         return bool(scan(text).duplicates)

@@ -7,7 +7,7 @@ named twice is told by counting: the structures say how many quotation marks a l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -157,6 +157,38 @@ class Surveying(Scan):
     def plain(self, batch: Batch, offsets: np.ndarray, lengths: np.ndarray, line: int) -> None:
         import numpy as np
 
+        n = len(offsets)
+        self._take(batch, offsets, lengths, np.arange(line, line + n), np.ones(n, dtype=np.uint32))
+
+    def values(self, records: list[Record]) -> None:
+        """Takes values that stand anywhere: at once if they are plain, else in halves, else one by one."""
+        import numpy as np
+
+        data = b"\n".join([record.data for record in records])
+        for shape in self.shapes:
+            try:
+                batch = shape.take(shape.decoder.decode_lines(data))
+            except (msgspec.DecodeError, NotPlain, UnicodeDecodeError, RecursionError):
+                continue
+            if len(batch.keys) != len(records):
+                break
+            if batch.quotes == self.quotes.count(np.frombuffer(data, dtype=np.uint8)):
+                places = np.array([(r.offset, len(r.data), r.line, r.column) for r in records], dtype=np.int64)
+                self._take(batch, *places.T)
+                return
+            break
+        if len(records) <= ALONE or not self.shapes:
+            for record in records:
+                self.single(record)
+            return
+        self.values(records[: len(records) // 2])
+        self.values(records[len(records) // 2 :])
+
+    def _take(
+        self, batch: Batch, offsets: np.ndarray, lengths: np.ndarray, lines: np.ndarray, columns: np.ndarray
+    ) -> None:
+        import numpy as np
+
         survey, n = self.survey, len(offsets)
         rows = np.empty(n, dtype=self._row)
         sizes = np.fromiter(map(len, batch.keys), np.uint32, n)
@@ -164,10 +196,10 @@ class Surveying(Scan):
         encoded = map(str.encode, batch.keys) if int(sizes.max()) <= SHORT else map(key_bytes, batch.keys)
         rows["key"] = np.frombuffer(b"".join(map(xxhash.xxh3_64_digest, encoded)), dtype=">u8")
         rows["offset"], rows["length"] = offsets, lengths
-        rows["line"] = np.arange(line, line + n)
+        rows["line"] = lines
         rows["inputs"] = sizes if batch.input_characters is None else batch.input_characters
         rows["outputs"] = np.fromiter(map(len, batch.outputs), np.uint32, n)
-        rows["column"], rows["kind"] = 1, EXAMPLE
+        rows["column"], rows["kind"] = columns, EXAMPLE
         survey.rows.extend(rows)
         survey.records += n
         survey.turns += batch.turns
@@ -184,6 +216,26 @@ def scan(fd: int, start: int, end: int, *, form: str, kept: int, observe: Observ
     survey.lines, survey.crlf, survey.walked = reading.lines, reading.crlf, reading.walked
     survey.blank, survey.first_blank = reading.blank, reading.first_blank
     return survey
+
+
+def scan_values(fd: int, found: Iterable[Record], *, form: str, kept: int) -> Survey:
+    """Surveys values that are not one a line, as `containers.records` finds them."""
+    reading = Surveying(fd, form, kept)
+    held: list[Record] = []
+    size = 0
+    for record in found:
+        odd = record.stray or record.too_long
+        if held and (odd or size + len(record.data) > BLOCK):
+            reading.values(held)
+            held, size = [], 0
+        if odd:
+            reading.single(record)
+        else:
+            held.append(record)
+            size += len(record.data)
+    if held:
+        reading.values(held)
+    return reading.survey
 
 
 def newlines(data: bytes, array: np.ndarray) -> np.ndarray:
