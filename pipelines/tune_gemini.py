@@ -126,7 +126,7 @@ def tune_gemini_core(
             **RUN,
         )
     )
-    return carry_out(planned)
+    return carry_out(planned, served=True)
 
 
 @dsl.pipeline(name="tune-gemini")

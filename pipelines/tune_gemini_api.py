@@ -105,7 +105,7 @@ def tune_gemini_api_core(
             **RUN,
         )
     )
-    return carry_out(planned)
+    return carry_out(planned, served=True)
 
 
 @dsl.pipeline(name="tune-gemini-api")

@@ -34,8 +34,13 @@ class Outputs(NamedTuple):
     metrics: dsl.Metrics
 
 
-def carry_out(planned: dsl.PipelineTask) -> Outputs:
-    """Wires everything that follows `plan_tuning`, the task `planned`: from staging the data to the endpoint."""
+def carry_out(planned: dsl.PipelineTask, *, served: bool = False) -> Outputs:
+    """Wires everything that follows planning, the task `planned`: from staging the data to the endpoint.
+
+    Where a service serves what it has tuned (`served`), choosing and scoring ask it for answers: that may be repeated,
+    and goes on where it was.
+    """
+    asking = 2 if served else 0
     plan = planned.outputs["plan"]
     staged = modest(staging.upload_dataset(plan=plan, **RUN), retries=2)
     submitted = modest(
@@ -53,7 +58,10 @@ def carry_out(planned: dsl.PipelineTask) -> Outputs:
         retries=2,  # for a worker that is lost in days of waiting
     )
     result = waited.outputs["result"]
-    selected = modest(selecting.select_checkpoint(plan=plan, result=result, **RUN))
+    selected = modest(
+        selecting.select_checkpoint(plan=plan, result=result, **RUN),
+        retries=asking,
+    )
     checkpoint = selected.outputs["checkpoint"]
     # The older SDK finds tuned models by this task's name, upload-model, and its output model_resource_name.
     uploaded = modest(uploading.upload_model(plan=plan, checkpoint=checkpoint, **RUN), retries=2)
@@ -61,7 +69,8 @@ def carry_out(planned: dsl.PipelineTask) -> Outputs:
     evaluated = modest(
         evaluating.evaluate_model(
             plan=plan, result=result, checkpoint=checkpoint, model_resource_name=model_resource_name, **RUN
-        )
+        ),
+        retries=asking,
     )
     deployed = modest(
         deploying.deploy_model(plan=plan, model_resource_name=model_resource_name, checkpoint=checkpoint, **RUN).after(

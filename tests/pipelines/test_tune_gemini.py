@@ -1,10 +1,10 @@
 """The templates of the managed services: the parameters that the rules know, the steps of every template, no cache."""
 
-from __future__ import annotations
-
 import inspect
+from pathlib import Path
 
 import pytest
+import yaml
 
 from pipelines import tune_gemini, tune_gemini_api
 from tests.pipelines.test_tune_large_model import STEPS, dag, leaves
@@ -63,6 +63,16 @@ def test_the_submitted_pipeline_reports_on_every_path_and_caches_nothing(templat
         assert task["inputs"]["parameters"]["pipeline_job_name"]["runtimeValue"], step
 
 
+def test_what_asks_the_service_for_answers_is_tried_again() -> None:
+    """Beside what every template repeats: what was answered is kept, so a repetition goes on where it was."""
+    retried = {
+        name: {step for step, task in leaves(templates.spec(name)) if "retryPolicy" in task}
+        for name in ("tune-large-model", *PLANNED)
+    }
+    for template in PLANNED:
+        assert retried[template] - retried["tune-large-model"] == {"select-checkpoint", "evaluate-model"}
+
+
 def test_both_functions_have_the_same_signature() -> None:
     """Of each template: what is submitted takes what is composed with."""
     for outer, core in (
@@ -71,3 +81,24 @@ def test_both_functions_have_the_same_signature() -> None:
     ):
         signatures = [inspect.signature(each.pipeline_func).parameters for each in (outer, core)]
         assert signatures[0] == signatures[1]
+
+
+def test_the_core_is_a_step_of_somebody_elses_pipeline(tmp_path: Path) -> None:
+    """Its outputs feed what comes after, as those of every core do."""
+    from google_cloud_pipeline_components.types.artifact_types import VertexModel
+    from kfp import compiler, dsl
+
+    from tuneline.pipelines import tune_gemini_core
+
+    @dsl.component(base_image="python:3.11", install_kfp_package=False)
+    def look(model: dsl.Input[VertexModel], endpoint: str) -> None:
+        assert endpoint in model.uri
+
+    @dsl.pipeline(name="weekly")
+    def weekly(project: str, data: str) -> None:
+        tuned = tune_gemini_core(project=project, base_model="gemini-2.5-flash", training_dataset_uri=data)
+        look(model=tuned.outputs["model"], endpoint=tuned.outputs["endpoint_resource_name"])
+
+    compiler.Compiler().compile(weekly, str(tmp_path / "weekly.yaml"))
+    tasks = yaml.safe_load((tmp_path / "weekly.yaml").read_text())["root"]["dag"]["tasks"]
+    assert set(tasks) == {"tune-gemini-core", "look"}
