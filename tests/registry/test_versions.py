@@ -5,8 +5,10 @@ import threading
 import pytest
 
 from tests.registry.test_models import PLACE, request_for
-from tuneline import errors, registry
+from tuneline import errors, jobs, registry
 from tuneline.google import rest
+from tuneline.jobs.protocol import refused
+from tuneline.registry.versions import ModelVersions
 
 STAGING = "gs://tuneline-local"
 
@@ -75,3 +77,31 @@ def test_a_refusal_is_the_services_own_words(vertex_environment):
     """There is no such model to be a version of."""
     with pytest.raises(errors.NotFound, match="models/none"):
         next_version(f"projects/{PLACE['project']}/locations/{PLACE['location']}/models/none")
+
+
+@pytest.mark.parametrize(
+    ("raised", "definite"),
+    [
+        (errors.NotFound("no such operation", status=404), False),
+        (errors.NotPermitted("the operation may not be read", status=403), False),
+        (errors.StillRunning("not done"), False),
+        (errors.Unavailable("the upload broke off"), False),
+        (errors.InvalidArgument("the image cannot be read"), True),
+        (errors.QuotaExceeded("no more models"), True),
+    ],
+)
+def test_only_the_uploads_own_error_is_a_refusal(parent, monkeypatch, raised, definite):
+    """A look at the operation that fails leaves open whether there is a version; no local operation lasts so long."""
+
+    def fails(*args, **named):
+        raise raised
+
+    monkeypatch.setattr("tuneline.registry.operations.wait", fails)
+    wanted = jobs.Request(
+        **PLACE, display_name="next", body={"parentModel": parent, "model": {}}, staging=STAGING, labels={}
+    )
+    claim = jobs.Claim(fingerprint="f", attempt=1, nonce="n", judge_uri="", output_uri="")
+    monkeypatch.setattr("tuneline.google.rest.call", lambda *args, **named: {"name": "operations/1"})
+    with pytest.raises(errors.ServiceError) as caught:
+        ModelVersions(parent).create(wanted, claim, timeout_s=1)
+    assert refused(caught.value) is definite

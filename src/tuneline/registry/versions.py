@@ -33,7 +33,16 @@ class ModelVersions:
             made = operations.wait(operation, location=request.location, deadline_s=timeout_s)
         except errors.StillRunning as error:
             raise errors.Unavailable(str(error)) from error
-        return self.get(f"{made.get('model') or self.parent}@{made['modelVersionId']}")
+        except errors.ServiceError as error:
+            # A status is the answer to a look at the operation, which says nothing of the upload; the operation's own
+            # error has none, and is the refusal.
+            if error.status or isinstance(error, errors.Unavailable):
+                raise errors.Unavailable(str(error)) from error
+            raise type(error)(str(error), status=400) from error
+        labels = {**request.labels, **claim.labels}
+        return _version(
+            {"name": made.get("model") or self.parent, "versionId": made["modelVersionId"], "labels": labels}
+        )
 
     def find(self, project: str, location: str, fingerprint: str) -> list[jobs.Job]:
         """See `Maker.find`."""
