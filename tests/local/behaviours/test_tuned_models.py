@@ -58,6 +58,16 @@ def test_a_model_is_tuned_prompted_changed_and_deleted(glm):
     prompt = [glm.Content(parts=[glm.Part(text="seven")])]
     answer = glm.GenerativeServiceClient().generate_content(model=model.name, contents=prompt)  # over gRPC
     assert answer.candidates[0].content.parts[0].text
+    further = glm.TunedModel(
+        tuned_model_source=glm.TunedModelSource(tuned_model=model.name),
+        tuning_task=glm.TuningTask(
+            training_data=glm.Dataset(examples=glm.TuningExamples(examples=rows)),
+            hyperparameters=glm.Hyperparameters(epoch_count=1, batch_size=4),
+        ),
+    )
+    second = client.create_tuned_model(tuned_model=further).result(timeout=120)
+    assert second.tuned_model_source.base_model == BASE
+    assert second.tuning_task.snapshots[0].mean_loss < model.tuning_task.snapshots[0].mean_loss
     client.delete_tuned_model(name=model.name)
     assert "tunedModels/numbers" not in [m.name for m in client.list_tuned_models()]
 

@@ -19,8 +19,15 @@ def test_labels_and_key_are_those_of_model_and_endpoints(tuned: Any, vertex_envi
     made = [tuned.tuned_model.model, *(each.endpoint for each in tuned.tuned_model.checkpoints)]
     for name in made:
         found = vertex_environment.request("GET", f"/v1/{name}")
-        assert found["labels"] == {"team": "words"}
+        assert found["labels"]["team"] == "words"
         assert found["encryptionSpec"]["kmsKeyName"].endswith("/cryptoKeys/k")
+
+
+def test_tuned_models_are_listed_as_such(tuned: Any, genai_client: Any) -> None:
+    """`models.list` asks for the label that every tuned model has; base models are another list."""
+    listed = [each.name for each in genai_client.models.list(config={"query_base": False})]
+    assert tuned.tuned_model.model.partition("@")[0] in [name.partition("@")[0] for name in listed]
+    assert "publishers/google/models/gemini-2.5-flash" in [each.name for each in genai_client.models.list()]
 
 
 def test_the_default_checkpoint_is_the_models_to_change(tuned: Any, genai_client: Any) -> None:
@@ -249,3 +256,36 @@ def test_curves_grow_while_the_job_runs_and_the_sdk_reads_them(genai_client: Any
     steps = [point.step for point in data["/train_total_loss"].values]
     assert len(steps) == len(set(steps)) > 100
     assert run.state.name == "COMPLETE"
+
+
+@pytest.mark.slow
+def test_killed_with_the_service_a_job_goes_on_and_its_curve_has_every_step_once(fresh_vertex: Any) -> None:
+    """kill -9 while it trains, the object gone since: it ends as if nothing had been, on the rows that it had read."""
+    uri = put(fresh_vertex, "kept.jsonl", supervised(PAIRS))
+    spec = {"trainingDatasetUri": uri, "hyperParameters": {"epochCount": 60}}
+    body = {"baseModel": "gemini-2.5-flash", "supervisedTuningSpec": spec}
+    name = fresh_vertex.request("POST", f"/v1/{WHERE}/tuningJobs", body)["name"]
+    series = f"/v1/{WHERE}/tensorboards/tuning-jobs/experiments/tuning-experiment-{name.rpartition('/')[2]}"
+    deadline = time.monotonic() + 120
+    while not points(fresh_vertex, series):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    fresh_vertex.request("DELETE", "/storage/v1/b/tuneline-local/o/kept.jsonl")
+    fresh_vertex.kill()
+    fresh_vertex.start()
+    while (job := fresh_vertex.request("GET", f"/v1/{name}"))["state"] in ("JOB_STATE_PENDING", "JOB_STATE_RUNNING"):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    assert job["state"] == "JOB_STATE_SUCCEEDED", job
+    assert [int(point.get("step", 0)) for point in points(fresh_vertex, series)] == list(range(1, 60 * 5 + 1))
+
+
+def points(vertex: Any, experiment: str) -> list[dict[str, Any]]:
+    """What is there of the first series of an experiment; nothing where there is none yet."""
+    try:
+        data = vertex.request("GET", f"{experiment}/runs/tuning/timeSeries/1:read?maxDataPoints=5000")
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+        return []
+    return list(data["timeSeriesData"].get("values", []))

@@ -57,11 +57,11 @@ def get_publisher_model(service: Any, request: Any, call: Call) -> Any:
 
 @method("google.cloud.aiplatform.v1beta1.ModelGardenService.ListPublisherModels")
 def list_publisher_models(service: Any, request: Any, call: Call) -> Any:
-    """All of them, by name."""
+    """All Gemini models."""
     response = service.api.new("google.cloud.aiplatform.v1beta1.ListPublisherModelsResponse")
     if request.parent != PUBLISHER:
         raise not_found(request.parent)
-    response.publisher_models.extend(_publisher_model(service, each, call) for each in _google())
+    response.publisher_models.extend(_publisher_model(service, each, call) for each in _google("gemini"))
     return response
 
 

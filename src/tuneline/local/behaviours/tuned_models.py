@@ -80,16 +80,12 @@ class TunedModels(TrainingJobs):
 
     def stand_in(self, job: Any) -> str:
         """The base that is really trained."""
-        return f"{stand_in()} stands in for {job.base_model}"
+        return f"{stand_in()} stands in for {job.base_model or job.tuned_model_source.base_model}"
 
     def updating(self, service: Any, resource: Any, before: Any) -> None:
         """Names, descriptions and sampling may change; what was trained may not."""
         if resource.tuning_task != before.tuning_task or resource.base_model != before.base_model:
             raise invalid("updateMask", "The tuning task and the base model cannot be changed.")
-
-    def deleting(self, service: Any, resource: Any) -> None:
-        """A model that is being made is cancelled first."""
-        super().deleting(service, resource)
 
     def command(self, service: Any, job: Any) -> list[str]:
         """The trainer, on the examples of the request."""
@@ -101,6 +97,7 @@ class TunedModels(TrainingJobs):
         hyper = job.tuning_task.hyperparameters
         batch = min(hyper.batch_size or DEFAULT_BATCH, len(rows))
         each = math.ceil(len(rows) / batch)
+        before = job.tuned_model_source.tuned_model
         write_json(
             folder / "config.json",
             {
@@ -113,6 +110,7 @@ class TunedModels(TrainingJobs):
                 "learning_rate": hyper.learning_rate,
                 "learning_rate_multiplier": hyper.learning_rate_multiplier or 1.0,
                 "adapter_size": ADAPTER,
+                "initial_adapter": service.store.private(before)["adapter"] if before else "",
                 "evaluation_interval": each,
                 "early_stopping": False,
             },
@@ -171,6 +169,7 @@ def create_tuned_model(service: Any, request: Any, call: Call) -> Any:
     service.api.rules.clear_output_only(model)
     # training_data is input only, yet it is what the tuning needs.
     model.tuning_task.training_data.CopyFrom(request.tuned_model.tuning_task.training_data)
+    _check_source(service, model)
     _check(model)
     identifier = request.tuned_model_id
     if identifier and not _ID.match(identifier):
@@ -193,9 +192,20 @@ def create_tuned_model(service: Any, request: Any, call: Call) -> Any:
     return operation
 
 
-def _check(model: Any) -> None:
-    if model.WhichOneof("source_model") != "base_model" or not model.base_model:
+def _check_source(service: Any, model: Any) -> None:
+    """A base model, or a tuned model that is tuned further; the latter's base is filled in."""
+    before = model.tuned_model_source.tuned_model
+    if before:
+        source = service.store.get(before)
+        if source.state != ACTIVE:
+            where = "tunedModel.tunedModelSource.tunedModel"
+            raise ApiError("FAILED_PRECONDITION", f"{where}: '{before}' is not ready to be tuned further.")
+        model.tuned_model_source.base_model = source.base_model or source.tuned_model_source.base_model
+    elif not model.base_model:
         raise invalid("tunedModel.baseModel", "Name the model to tune, e.g. models/gemini-1.5-flash-001-tuning.")
+
+
+def _check(model: Any) -> None:
     rows = model.tuning_task.training_data.examples.examples
     if not rows:
         raise invalid("tunedModel.tuningTask.trainingData.examples", "There are no examples to tune on.")
