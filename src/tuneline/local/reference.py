@@ -67,25 +67,25 @@ when it starts, names a Hugging Face folder of another model: see `trainer.md`, 
 
 ## Tuning jobs
 
-- **Data** is read once, when the job runs; the object may change afterwards. A row that cannot be used (not JSON, not the
-  format, empty, too long for the model, too many files) is dropped, and `tuningDataStats` has its number and the reason.
-  The job fails where no row is left, the set is in another format, or it breaks a limit of the whole set, with every
-  reason in its error. Tokens in the statistics are estimated as Gemini's.
+- **Data** is read once, when the job runs; the object may change afterwards. A row that cannot be used (not JSON, not
+  the format, empty, too long for the model, too many files) is dropped, and `tuningDataStats` has its number and the
+  reason. The job fails where no row is left, the set is in another format, or it breaks a limit of the whole set,
+  with every reason in its error. Tokens in the statistics are estimated as Gemini's.
 - **Epochs** unset: as many as show about 1,500 examples, at most 10. One checkpoint an epoch, or ten evenly above ten
-  epochs, each with an endpoint of its own that answers by it; `exportLastCheckpointOnly` leaves one. The default is the
-  last; `models.update` changes it, and `tunedModel.endpoint` with it.
+  epochs, each with an endpoint of its own that answers by it; `exportLastCheckpointOnly` leaves one. The default is
+  the last; `models.update` changes it, and `tunedModel.endpoint` with it.
 - **Prompts** longer than the stand-in's 1,024 tokens lose their beginning, in place of the example.
 - **Preference tuning** is DPO ([trainer.md](trainer.md)); `preferenceOptimizationSpec` is in REST alone, since the
   gRPC definitions have no such field.
 - **Tuning further** (`preTunedModel`) goes on from the checkpoint that is named, with its rank; without a
-  `tunedModelDisplayName` the result is the same model's next version. `rebaseTunedModel` trains again from the old job's
-  data, or the dataset of a pipeline job of tune-large-model, on the base that `tuningJob.baseModel` names, or else on the
-  catalogue's replacement; `deployToSameEndpoint` puts the result where the old model answered, `artifactDestination` its
-  adapter under `postprocess/node-0/checkpoints/final`, as `outputUri` does for open models.
-- **Curves**: `experiment` is there from the start; its six series are points of one run of the TensorBoard `tuning-jobs`,
-  at most two seconds behind the trainer.
-- **States**: PENDING while it waits for the project's quota (`tuneline local quota`) or for one of this machine's slots,
-  RUNNING with `tuningJobState` PROCESSING_DATASET, TUNING, POST_PROCESSING. Cancelling stops the process.
+  `tunedModelDisplayName` the result is the same model's next version. `rebaseTunedModel` trains again from the old
+  job's data, or the dataset of a pipeline job of tune-large-model, on the base that `tuningJob.baseModel` names, or
+  else on the catalogue's replacement; `deployToSameEndpoint` puts the result where the old model answered,
+  `artifactDestination` its adapter under `postprocess/node-0/checkpoints/final`, as `outputUri` does for open models.
+- **Curves**: `experiment` is there from the start; its six series are points of one run of the TensorBoard
+  `tuning-jobs`, at most two seconds behind the trainer.
+- **States**: PENDING while it waits for the project's quota (`tuneline local quota`) or for one of this machine's
+  slots, RUNNING with `tuningJobState` PROCESSING_DATASET, TUNING, POST_PROCESSING. Cancelling stops the process.
 
 ## What is no API method
 
