@@ -88,12 +88,13 @@ class TuningJobs(TrainingJobs):
             "beta": spec.beta,
             "legacy": private.get("legacy", False),
             "output": private.get("artifacts", "") or job.output_uri,
+            "base": stand_in(),
             "initial_adapter": "",
         }
         if job.HasField("pre_tuned_model"):
             before = service.store.private(job.pre_tuned_model.tuned_model_name)
             request["initial_adapter"] = before["checkpoints"][job.pre_tuned_model.checkpoint_id]
-            request["adapter_size"] = before["adapter_size"]
+            request |= {"adapter_size": before["adapter_size"], "base": before["base"]}
         write_json(folder / "request.json", request)
         return [sys.executable, "-m", "tuneline.local.tuning", str(folder)]
 

@@ -15,7 +15,6 @@ from typing import Any
 from tuneline import objects
 from tuneline.errors import TunelineError
 from tuneline.local.folder import write_json
-from tuneline.local.stand_in import stand_in
 from tuneline.local.tuning.data import take
 
 DEFAULT_BATCH = 8
@@ -51,7 +50,7 @@ def prepare(folder: Path) -> Path:
         config,
         {
             "version": 1,
-            "base_model": stand_in(),
+            "base_model": request["base"],
             "train_data": str(folder / "training.jsonl"),
             "evaluation_data": str(validation) if request["validation"] else "",
             "train_steps": each * epochs,
