@@ -235,7 +235,7 @@ def test_a_job_is_found_with_nothing_but_local(
     assert "vertex_tuning" in shown
 
 
-def test_endpoints_of_older_checkpoints_are_cleaned_away_and_the_default_one_stays(
+def test_endpoints_of_other_checkpoints_are_cleaned_away_and_the_default_one_stays(
     tuned: Tuned, tmp_path: Path
 ) -> None:
     """Each checkpoint has an endpoint of its own; the tuned model goes on answering at its default one."""

@@ -137,7 +137,7 @@ def delete(engine: Engine, job: Job) -> None:
     """
     if engine.name == "vertex_tuning":
         what = f"{job.name} is a tuning job of Vertex AI: it and its tuned Gemini model cannot be deleted"
-        fix = "leave it; tuneline clean --endpoints removes the endpoints of its older checkpoints"
+        fix = "leave it; tuneline clean --endpoints removes the endpoints of its other checkpoints"
         raise UsageError([Problem(where="JOB", what=what, fix=fix)])
     if not job.state.terminal:
         fix = "tuneline jobs cancel it first"
