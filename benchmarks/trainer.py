@@ -8,6 +8,8 @@ its own). Prints the tables and verdicts of benchmarks/README.md:
   start from the same folder and the same batch: their first losses are compared, so that the work is known to be one.
 - **a start**: from the command `python -m tuneline.trainer` to its first step, with an empty compilation cache, and
   with the one that this left.
+- **the sample task**: `examples/numbers.yaml`'s data on the built-in base: from the command to the result, with the
+  share of held-out examples that base and selected checkpoint answer exactly.
 - **generation**: the trainer's against the naive loop, which runs the whole sequence again for each token.
 """
 
@@ -24,6 +26,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from tuneline import checkpoints
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS, LENGTH, RANK = 8, 256, 8
@@ -154,6 +158,32 @@ def start_seconds(folder: Path, cache: Path, output: Path) -> float:
     return seconds
 
 
+def sample_task(folder: Path) -> tuple[float, float, float]:
+    """Seconds of the whole run, and the shares of exact answers by the base and by the selected checkpoint."""
+    data = ROOT / "examples" / "data" / "numbers"
+    fields = {
+        "base_model": "builtin:tiny",
+        "train_data": str(data / "train.jsonl"),
+        "evaluation_data": str(data / "evaluation.jsonl"),
+        "prediction_data": str(data / "test.jsonl"),
+    }
+    config, output = folder / "sample.json", folder / "sample"
+    config.write_text(json.dumps({"version": 1, **fields}))
+    command = [sys.executable, "-m", "tuneline.trainer", "--config", str(config), "--output", str(output)]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "sample-cache")}
+    began = time.perf_counter()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    seconds = time.perf_counter() - began
+    kept = checkpoints.choose(checkpoints.read_result(str(output))).checkpoint
+    return seconds, exact(output / "predictions" / "base.jsonl"), exact(Path(kept.predictions))
+
+
+def exact(path: Path) -> float:
+    """The share of predictions that are just what was expected."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return sum(row["prediction"] == row["expected"] for row in rows) / len(rows)
+
+
 def generation_seconds(prompts: int = 32, prompt_length: int = 32, new: int = 64) -> tuple[float, float]:
     """Seconds for one batch of prompts: the trainer's generation, and the naive loop with the same compiled model."""
     from tuneline.trainer import devices
@@ -233,11 +263,18 @@ def cpu(peer: str, turns: int, steps: int) -> None:
         print("\n| from the command to the first step | seconds |\n|---|---|")
         print(f"| nothing compiled yet | {cold:.1f} |\n| with the compilation cache | {warm:.1f} |")
         print(f"| transformers + peft | {statistics.median(t['first'] for t in found['transformers + peft']):.1f} |")
+        seconds, before, after = sample_task(Path(name))
     cached, naive = generation_seconds()
     print("\n| 64 tokens for each of 32 prompts of 32 | seconds |\n|---|---|")
-    print(f"| with the key-value cache | {cached:.2f} |\n| the naive loop | {naive:.2f} |\n")
+    print(f"| with the key-value cache | {cached:.2f} |\n| the naive loop | {naive:.2f} |")
+    print("\n| the sample task, nothing compiled yet | |\n|---|---|")
+    print(f"| seconds, from the command to the result | {seconds:.1f} |")
+    print(f"| exact answers of the base | {before:.0%} |\n| exact answers of the selected checkpoint | {after:.0%} |\n")
     verdict("a step, at least 1.0 × transformers + peft", ours / theirs, ours >= theirs)
     verdict("the second run's first step, under 5 s", warm, warm < 5)
+    verdict("the sample task in under 30 s", seconds, seconds < 30)
+    verdict("exact answers of the base, under 0.20", before, before < 0.2)
+    verdict("exact answers after tuning, at least 0.60", after, after >= 0.6)
     verdict("generation, at least 5 × the naive loop", naive / cached, naive >= 5 * cached)
 
 
