@@ -54,7 +54,7 @@ class CustomJobs(TrainingJobs):
             image=spec.image_uri,
             entrypoint=list(spec.command),
             arguments=list(spec.args),
-            environment=containers.environment(environment),
+            environment=containers.environment(environment, _own(job)),
             certificate=environment["SSL_CERT_FILE"],
         )
 
@@ -69,8 +69,7 @@ class CustomJobs(TrainingJobs):
     def environment(self, service: Any, job: Any) -> dict[str, str]:
         """What the job's process sees: the container's own variables over ours, and who it is."""
         spec = job.job_spec
-        own = {each.name: each.value for each in spec.worker_pool_specs[0].container_spec.env}
-        found = {**service.environment("trainer", name=job.name), **own}
+        found = {**service.environment("trainer", name=job.name), **_own(job)}
         found["TUNELINE_LOCAL_URL"] = found["STORAGE_EMULATOR_HOST"] = service.url
         found["CLOUD_ML_JOB_ID"] = id_of(job.name)
         found["CLOUD_ML_PROJECT_ID"] = part(job.name, "projects")
@@ -92,6 +91,11 @@ class CustomJobs(TrainingJobs):
             f"a process on this machine stands in for {machine}; {stand_in()} stands in for a base model that the "
             "local object store does not hold (the job's result.json names it)"
         )
+
+
+def _own(job: Any) -> dict[str, str]:
+    """The variables that the job's author gives the container."""
+    return {each.name: each.value for each in job.job_spec.worker_pool_specs[0].container_spec.env}
 
 
 def is_trainers(job: Any) -> bool:

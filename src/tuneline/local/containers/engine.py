@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
@@ -36,9 +37,12 @@ ENVIRONMENT = (
 """What the engine's command line has of the service's own environment; a container has none of it."""
 USED = "containers"
 """Name of a folder of the data folder that is there once a container was wanted."""
+LOCAL_HOSTS = ("unix://", "fd://")
 ANSWER_S = 20.0
 KNOWN_FOR_S = 30.0
 """How long an answer of `find` is taken for true."""
+
+log = logging.getLogger("tuneline.local")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +88,10 @@ def _look() -> Engine | str:
         if program is None:
             continue
         engine = Engine(program=program, environment=environment)
+        host = environment.get("DOCKER_HOST" if name == "docker" else "CONTAINER_HOST", "")
+        if host and not host.startswith(LOCAL_HOSTS):
+            failures.append(f"{name}: {host} is another machine, whose containers cannot reach this one")
+            continue
         try:
             # Only a server that answers can run anything; podman, which has none, looks at its containers.
             asked = engine.call("ps", "--quiet", timeout_s=ANSWER_S)
@@ -94,7 +102,7 @@ def _look() -> Engine | str:
             return engine
         failures.append(f"{name}: {(asked.stderr.strip().splitlines() or ['it does not answer'])[-1]}")
     if failures:
-        return f"no container engine answers ({'; '.join(failures)}): start it"
+        return f"no container engine can be used ({'; '.join(failures)})"
     return f"there is no container engine on this machine: install one of {', '.join(PROGRAMS)}"
 
 
@@ -116,10 +124,12 @@ def sweep(data: Path) -> int:
         return 0
     try:
         engine = find()
-    except ApiError:
-        return 0  # nobody here could have left one, and nobody could remove it
-    listed = engine.call("ps", "--all", "--quiet", "--filter", f"label={label_of(data)}")
-    left = listed.stdout.split()
-    if left:
-        engine.call("rm", "--force", *left)
-    return len(left)
+        labelled = ("--filter", f"label={label_of(data)}")
+        left = engine.call("ps", "--all", "--quiet", *labelled, timeout_s=ANSWER_S).stdout.split()
+        if left:
+            engine.call("rm", "--force", *left, timeout_s=ANSWER_S)
+        return len(left)
+    except (ApiError, OSError, subprocess.TimeoutExpired) as error:
+        # Without an engine that answers nothing can be removed; the service is of use all the same.
+        log.warning("containers that an earlier service may have left were not looked for: %s", error)
+        return 0

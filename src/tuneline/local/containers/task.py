@@ -21,9 +21,11 @@ OF_THIS_MACHINE = ("PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "XDG_CACHE_HOME"
 CERTIFICATE = f"{HOME}/ca.pem"
 
 
-def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process as one for a container: the image's own places, and our certificate's."""
+def environment(given: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process as one for a container: the image's own places, or those that its author names in
+    `own`, and our certificate's."""
     inside = {name: value for name, value in given.items() if name not in OF_THIS_MACHINE}
+    inside |= {name: own[name] for name in OF_THIS_MACHINE if name in own}
     certificate = given.get("SSL_CERT_FILE", "")
     for name, value in inside.items():
         if certificate and value == certificate:

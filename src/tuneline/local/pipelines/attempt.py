@@ -83,7 +83,8 @@ def _in_container(graph: Graph, task: Task, folder: Path, apart: str) -> Attempt
     constants = graph.constants(task)
     context = placeholders.Context(constants=constants, executor_input=executor_input, mount=containers.MOUNT)
     environment = make_environment(graph.job, container, folder, context)
-    inside = containers.environment(environment)
+    own = _own_variables(container, context)
+    inside = containers.environment(environment, own)
     words = placeholders.command(list(container.get("command", ())), context)
     lightweight = python_tasks.parse(container)
     installs = bool(lightweight and lightweight.installs)
@@ -94,7 +95,7 @@ def _in_container(graph: Graph, task: Task, folder: Path, apart: str) -> Attempt
         image=container["image"],
         entrypoint=python_tasks.installing_apart(words, inside) if installs else words,
         arguments=placeholders.command(list(container.get("args", ())), context),
-        environment={} if installs else inside,
+        environment=own if installs else inside,
         certificate=environment.get("SSL_CERT_FILE", ""),
         inputs=launcher.input_uris(executor_input),
         outputs=sorted(launcher.output_uris(executor_input)),
@@ -153,11 +154,15 @@ def make_environment(
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    for variable in container.get("env", ()):
-        environment[variable["name"]] = placeholders.fill(variable.get("value", ""), context)
+    environment |= _own_variables(container, context)
     search = environment.get("PATH") or os.defpath
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{search}"
     return environment
+
+
+def _own_variables(container: Mapping[str, Any], context: placeholders.Context) -> dict[str, str]:
+    """What the component's author sets."""
+    return {each["name"]: placeholders.fill(each.get("value", ""), context) for each in container.get("env", ())}
 
 
 def outputs(graph: Graph, task: Task, folder: Path) -> tuple[dict[str, Value], Artifacts]:
