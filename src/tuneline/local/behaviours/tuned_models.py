@@ -98,11 +98,12 @@ class TunedModels(TrainingJobs):
         batch = min(hyper.batch_size or DEFAULT_BATCH, len(rows))
         each = math.ceil(len(rows) / batch)
         before = job.tuned_model_source.tuned_model
+        made = service.store.private(before) if before else {"base": stand_in(), "adapter": ""}
         write_json(
             folder / "config.json",
             {
                 "version": 1,
-                "base_model": stand_in(),
+                "base_model": made["base"],
                 "train_data": str(folder / "train.jsonl"),
                 "format": "gemini-api",
                 "train_steps": total_steps(job),
@@ -110,7 +111,7 @@ class TunedModels(TrainingJobs):
                 "learning_rate": hyper.learning_rate,
                 "learning_rate_multiplier": hyper.learning_rate_multiplier or 1.0,
                 "adapter_size": ADAPTER,
-                "initial_adapter": service.store.private(before)["adapter"] if before else "",
+                "initial_adapter": made["adapter"],
                 "evaluation_interval": each,
                 "early_stopping": False,
             },

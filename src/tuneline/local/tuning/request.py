@@ -41,7 +41,9 @@ def check(service: Any, job: Any) -> None:
         what = "Required field is not set." if not given else f"excludes tuningJob.{camel(given[1])}."
         raise invalid(f"tuningJob.{camel(SUPERVISED)}", what)
     spec = spec_of(job)
-    entry = _tuned_before(service, job, spec) if job.HasField("pre_tuned_model") else _base(job, spec)
+    entry = _tuned_before(service, job, spec) if job.HasField("pre_tuned_model") else _base(job)
+    if spec.preference and entry.kind != "gemini":
+        raise invalid("tuningJob.baseModel", f"Base model '{entry.name}' does not support preference tuning.")
     _check_data(spec)
     _check_hyper_parameters(spec, entry)
     if spec.field == SUPERVISED and entry.kind == "open":
@@ -52,7 +54,7 @@ def check(service: Any, job: Any) -> None:
     _check_key(job)
 
 
-def _base(job: Any, spec: Spec) -> Any:
+def _base(job: Any) -> Any:
     """The catalogue's entry of a base model that tuningJobs take."""
     from tuneline import catalog
 
@@ -64,8 +66,6 @@ def _base(job: Any, spec: Spec) -> Any:
         known = ", ".join(each.name for each in catalog.models() if each.engine == "vertex_tuning" or each.managed)
         other = "" if entry is None else f" It is tuned by {_OTHERWISE.get(entry.engine, entry.engine)}."
         raise invalid("tuningJob.baseModel", f"Base model '{name}' is not supported.{other} Known are {known}.")
-    if spec.preference and entry.kind != "gemini":
-        raise invalid("tuningJob.baseModel", f"Base model '{name}' does not support preference tuning.")
     return entry
 
 
@@ -100,14 +100,17 @@ def _tuned_before(service: Any, job: Any, spec: Spec) -> Any:
 
 
 def _check_data(spec: Spec) -> None:
+    if not spec.training:
+        raise invalid(path_of(spec, "training_dataset_uri"), "Required field is not set.")
     for field, uri in (("training_dataset_uri", spec.training), ("validation_dataset_uri", spec.validation)):
-        if (uri or uri == spec.training) and not uri.startswith("gs://"):
-            what = f"'{uri}' is no object of Cloud Storage (gs://BUCKET/NAME.jsonl)."
-            raise invalid(path_of(spec, field), what if uri else "Required field is not set.")
+        if uri and not uri.startswith("gs://"):
+            raise invalid(path_of(spec, field), f"'{uri}' is no object of Cloud Storage (gs://BUCKET/NAME.jsonl).")
 
 
 def _check_hyper_parameters(spec: Spec, entry: Any) -> None:
-    hyper = spec.field, "hyper_parameters"
+    def refuse(field: str, what: str) -> ApiError:
+        return invalid(path_of(spec, "hyper_parameters", field), what)
+
     numbers = {
         "epoch_count": spec.epochs,
         "learning_rate_multiplier": spec.multiplier,
@@ -117,21 +120,17 @@ def _check_hyper_parameters(spec: Spec, entry: Any) -> None:
     }
     for field, value in numbers.items():
         if not value >= 0:
-            what = "must be greater than zero; leave it out for the recommended value."
-            raise invalid(path_of(spec, hyper[1], field), what)
+            raise refuse(field, "must be greater than zero; leave it out for the recommended value.")
     if spec.adapter_size < 0:
-        raise invalid(path_of(spec, hyper[1], "adapter_size"), "is no value of AdapterSize.")
+        raise refuse("adapter_size", "is no value of AdapterSize.")
     if spec.adapter_size and entry.adapter_sizes and spec.adapter_size not in entry.adapter_sizes:
         sizes = ", ".join(map(str, entry.adapter_sizes))
-        what = f"{spec.adapter_size} is not supported by '{entry.name}'; supported are {sizes}."
-        raise invalid(path_of(spec, hyper[1], "adapter_size"), what)
+        raise refuse("adapter_size", f"{spec.adapter_size} is not supported by '{entry.name}'; supported are {sizes}.")
     if spec.learning_rate and spec.multiplier:
-        what = "excludes learningRateMultiplier."
-        raise invalid(path_of(spec, hyper[1], "learning_rate"), what)
+        raise refuse("learning_rate", "excludes learningRateMultiplier.")
     for field in ("learning_rate", "batch_size"):
         if entry.kind != "open" and numbers[field]:
-            what = f"is for open models; '{entry.name}' takes learningRateMultiplier."
-            raise invalid(path_of(spec, hyper[1], field), what)
+            raise refuse(field, f"is for open models; '{entry.name}' takes learningRateMultiplier.")
 
 
 def _check_open(job: Any) -> None:

@@ -12,7 +12,6 @@ from tuneline.local.tuning.request import base_model_of
 from tuneline.local.tuning.spec import SUPERVISED, Spec, spec_of
 
 V = "google.cloud.aiplatform.v1beta1."
-BASE_LABEL = "google-vertex-llm-tuning-base-model-id"
 
 
 def register(service: Any, job: Any, folder: Path, *, same_endpoint: str = "") -> None:
@@ -76,9 +75,8 @@ def _version(service: Any, job: Any, made: list[dict[str, Any]]) -> Any:
     if number == 1:
         model.version_aliases.append("default")
     model.description = job.description
-    kind = "preference" if spec_of(job).preference else "sft"
-    # By these google-genai's models.list and the older SDK find what was tuned.
-    model.labels.update({**job.labels, "tune-type": kind, BASE_LABEL: id_of(base_model_of(job)).replace("@", "-")})
+    # By this label google-genai's models.list finds what was tuned.
+    model.labels.update({**job.labels, "tune-type": "preference" if spec_of(job).preference else "sft"})
     if job.HasField("encryption_spec"):
         model.encryption_spec.CopyFrom(job.encryption_spec)
     model.model_source_info.source_type = "GENIE"
