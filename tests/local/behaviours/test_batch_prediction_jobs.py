@@ -109,6 +109,7 @@ def test_googles_client_gets_an_answer_for_each_line_and_the_reason_where_there_
     assert job.name not in [each.name for each in client.batches.list()]
 
 
+@pytest.mark.slow
 def test_an_uploaded_model_predicts_its_instances_as_the_sdk_reads_them(vertex_environment):
     """The SDK over gRPC and REST, with a checkpoint of the trainer: predictions and errors apart, as documented."""
     from google.cloud import aiplatform
@@ -207,6 +208,7 @@ def test_a_batch_is_cancelled_and_deleted_only_once_it_has_ended(local_vertex):
     assert "All 1 instances failed" in found["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_batch_goes_on_where_it_was_when_the_service_was_killed(fresh_vertex):
     """No row is answered twice or lost."""
     texts = [f"number {number}" for number in range(60)]
