@@ -204,3 +204,17 @@ def test_a_description_is_changed_around_the_mark(server: Server) -> None:
     asked = server.requests[-1]
     assert (asked["method"], asked["path"]) == ("PATCH", "/v1beta/tunedModels/x?updateMask=description")
     assert json.loads(asked["body"])["description"] == f"New words. {mark}"
+
+
+def test_the_curve_grows_in_the_operation_while_the_model_is_made(server: Server) -> None:
+    """And is the model's own once it has one; then the operations are not asked for."""
+    point = {"step": 4, "epoch": 1, "meanLoss": 1.25}
+    server.script[:] = [
+        Answer(body=tuned("x")),
+        Answer(body={"operations": [{"name": "tunedModels/x/operations/1", "metadata": {"snapshots": [point]}}]}),
+        Answer(body={**tuned("x", "ACTIVE"), "tuningTask": {"snapshots": [point]}}),
+    ]
+    grown = [*GeminiApi().logs("tunedModels/x")]
+    assert [json.loads(line)["mean_loss"] for line in grown] == [1.25]
+    assert [*GeminiApi().logs("tunedModels/x")] == grown
+    assert len(server.requests) == 3

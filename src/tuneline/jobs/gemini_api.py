@@ -158,7 +158,19 @@ class GeminiApi:
 
     def logs(self, name: str, *, output_uri: str = "") -> Iterator[str]:
         """The loss curve as it grows, a JSON object a line; the service keeps no other log."""
-        return (json.dumps(point) for point in snapshots(self.get(name)))
+        return (json.dumps(point) for point in self.curve(self.get(name)))
+
+    def curve(self, job: Job) -> list[dict[str, float]]:
+        """The loss curve so far: the model's own points or, before it has any, those of the operation that makes it.
+
+        google.ai.generativelanguage.v1beta.CreateTunedModelMetadata.snapshots.
+        """
+        points = snapshots(job)
+        if points or not job.state.live:
+            return points
+        for operation in rest.paged(_SERVICE, f"/v1beta/{job.name}/operations", "operations"):
+            points = points or _points(operation.get("metadata"))
+        return points
 
     def full_name(self, project: str, location: str, identifier: str) -> str:
         """See `Engine.full_name`."""
@@ -224,8 +236,11 @@ def request(
 
 def snapshots(job: Job) -> list[dict[str, float]]:
     """The loss curve: `{step, epoch, mean_loss}`, oldest first; empty before the first epoch has ended."""
-    task = job.raw.get("tuningTask")
-    points = task.get("snapshots") or [] if isinstance(task, Mapping) else []
+    return _points(job.raw.get("tuningTask"))
+
+
+def _points(told: object) -> list[dict[str, float]]:
+    points = told.get("snapshots") or [] if isinstance(told, Mapping) else []
     # proto3 leaves out what is zero.
     return [
         {

@@ -12,7 +12,7 @@ from tuneline import catalog, jobs, objects
 from tuneline.errors import NotFound, Problem, ServiceError, UsageError
 from tuneline.google import rest, settings
 from tuneline.jobs.engines import LABEL_FINGERPRINT, Engine
-from tuneline.jobs.gemini_api import GeminiApi, snapshots
+from tuneline.jobs.gemini_api import GeminiApi
 from tuneline.jobs.model import Job
 from tuneline.runs.follow import Snapshot, newest
 
@@ -77,8 +77,8 @@ def curve(engine: Engine, job: Job) -> list[dict[str, Any]]:
     """
     if engine.name == "custom_training" and not is_ours(job):
         return []
-    if engine.name == "gemini_api":
-        return [{"step": each["step"], "/train_total_loss": each["mean_loss"]} for each in snapshots(job)]
+    if isinstance(engine, GeminiApi):
+        return [{"step": each["step"], "/train_total_loss": each["mean_loss"]} for each in engine.curve(job)]
     return [orjson.loads(line) for line in engine.logs(job.name, output_uri=job.output_uri) if line.strip()]
 
 
