@@ -269,20 +269,13 @@ class Quotes:
         size = len(array)
         if size > len(self._arrays[0]):
             self._arrays = [np.empty(size, dtype=bool) for _ in range(3)]
-        quote, backslash, escaped = (spare[:size] for spare in self._arrays)
+        quote, backslash, both = (spare[:size] for spare in self._arrays)
         np.equal(array, QUOTE, out=quote)
-        number = int(np.count_nonzero(quote))
         np.equal(array, BACKSLASH, out=backslash)
-        if not backslash.any():
-            return number
-        np.bitwise_and(quote[1:], backslash[:-1], out=escaped[1:])
-        fewer = int(np.count_nonzero(escaped[1:]))
-        if not fewer:
-            return number
+        np.bitwise_and(backslash[1:], backslash[:-1], out=both[1:])
+        if not both[1:].any():
+            np.greater(quote[1:], backslash[:-1], out=both[1:])
+            return int(quote[0]) + int(np.count_nonzero(both[1:]))
         # A quotation mark after two backslashes may not be escaped after all: those are told one by one.
-        twice = escaped[2:]
-        np.bitwise_and(twice, backslash[:-2], out=twice)
-        if not twice.any():
-            return number - fewer
         kept, _ = unescaped(np.flatnonzero(quote), np.flatnonzero(backslash), size, False)
         return len(kept)

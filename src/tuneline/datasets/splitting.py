@@ -22,6 +22,7 @@ from tuneline.errors import Problem, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+WINDOW = 1 << 20
 PER_CLASS = 5
 """Different inputs for each class, on average, from which the classes' shares are kept."""
 
@@ -104,7 +105,11 @@ def _choose(read: Surveyed, wanted: int, seed: int) -> tuple[np.ndarray, bool]:
     import numpy as np
 
     keys = read.survey.rows.column("key")
-    _, groups = np.unique(keys, return_inverse=True)
+    ordered = np.sort(keys)
+    if np.any(ordered[1:] == ordered[:-1]):
+        _, groups = np.unique(keys, return_inverse=True)
+    else:
+        groups = np.arange(len(keys))
     rng = np.random.default_rng(seed)
     classes = read.survey.classes
     # Inputs, not examples: a class whose examples are all the same one cannot give its share of them.
@@ -171,7 +176,7 @@ def _write(read: Surveyed, chosen: np.ndarray, train: BinaryIO, held: BinaryIO) 
     """Copies each example to its side: in JSON lines the bytes as they are, else the value on one line."""
     import numpy as np
 
-    fd, base = read.source.fd, 0
+    base, copy = 0, _Copy(fd=read.source.fd)
     for batch in read.survey.rows.batches():
         side = chosen[base : base + len(batch)]
         base += len(batch)
@@ -184,16 +189,30 @@ def _write(read: Surveyed, chosen: np.ndarray, train: BinaryIO, held: BinaryIO) 
         ends = batch["offset"] + batch["length"]
         breaks = np.flatnonzero((side[1:] != side[:-1]) | (batch["offset"][1:] != ends[:-1] + np.uint64(1))) + 1
         for low, high in zip([0, *breaks.tolist()], [*breaks.tolist(), len(batch)], strict=True):
-            _copy(fd, int(batch["offset"][low]), int(ends[high - 1]), held if side[low] else train)
+            copy(int(batch["offset"][low]), int(ends[high - 1]), held if side[low] else train)
 
 
-def _copy(fd: int, start: int, end: int, file: BinaryIO) -> None:
-    at, data = start, b""
-    while at < end and (data := os.pread(fd, min(end - at, 1 << 20), at)):
-        # Within JSON a carriage return is white space: in texts it is written \\r.
-        file.write(data.replace(b"\r", b"") if b"\r" in data else data)
-        at += len(data)
-    file.write(b"\n")
+@dataclass
+class _Copy:
+    """Copies parts of a file, in order, out of windows of it that are read once."""
+
+    fd: int
+    start: int = 0
+    window: bytes = b""
+
+    def __call__(self, start: int, end: int, file: BinaryIO) -> None:
+        """Writes what stands from start to end, and a newline."""
+        while start < end:
+            if not self.start <= start < self.start + len(self.window):
+                self.start, self.window = start, os.pread(self.fd, WINDOW, start)
+                if not self.window:
+                    # The file has become shorter: the caller asks whether it changed.
+                    break
+            data = self.window[start - self.start : end - self.start]
+            # Within JSON a carriage return is white space: in texts it is written \\r.
+            file.write(data.replace(b"\r", b"") if b"\r" in data else data)
+            start += len(data)
+        file.write(b"\n")
 
 
 def describe(done: Split) -> dict[str, Any]:
