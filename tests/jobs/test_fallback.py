@@ -123,12 +123,13 @@ def test_where_no_choice_has_machines_the_refusal_is_told() -> None:
     assert later.outcome.choice == 0
 
 
+@pytest.mark.parametrize("seeds", [range(20), pytest.param(range(20, 220), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("trainer", [True, False], ids=["our trainer", "managed"])
-def test_any_schedule_with_refusals_ends_with_one_job(trainer: bool) -> None:
+def test_any_schedule_with_refusals_ends_with_one_job(trainer: bool, seeds: range) -> None:
     """Sixteen with crashes, stops, lost answers and late effects, at a service that refuses now and then."""
     world = partial(Simulation, trainer=trainer, choices=3, refusing={0: 0.8, 1: 0.4})
     choices = set()
-    for seed in range(60):
+    for seed in seeds:
         simulation = schedule(seed, world=world)
         try:
             check(simulation)
