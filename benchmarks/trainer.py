@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tuneline import checkpoints
+from tuneline import checkpoints, evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS, LENGTH, RANK = 8, 256, 8
@@ -175,13 +175,11 @@ def sample_task(folder: Path) -> tuple[float, float, float]:
     subprocess.run(command, env=environment, check=True, capture_output=True)
     seconds = time.perf_counter() - began
     kept = checkpoints.choose(checkpoints.read_result(str(output))).checkpoint
-    return seconds, exact(output / "predictions" / "base.jsonl"), exact(Path(kept.predictions))
-
-
-def exact(path: Path) -> float:
-    """The share of predictions that are just what was expected."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return sum(row["prediction"] == row["expected"] for row in rows) / len(rows)
+    shares = []
+    for uri in (str(output / "predictions" / "base.jsonl"), kept.predictions):
+        rows = evaluation.read_predictions(uri)
+        shares.append(sum(row.prediction == row.expected for row in rows) / len(rows))
+    return seconds, *shares
 
 
 def generation_seconds(prompts: int = 32, prompt_length: int = 32, new: int = 64) -> tuple[float, float]:
@@ -270,17 +268,16 @@ def cpu(peer: str, turns: int, steps: int) -> None:
     print("\n| the sample task, nothing compiled yet | |\n|---|---|")
     print(f"| seconds, from the command to the result | {seconds:.1f} |")
     print(f"| exact answers of the base | {before:.0%} |\n| exact answers of the selected checkpoint | {after:.0%} |\n")
-    verdict("a step, at least 1.0 × transformers + peft", ours / theirs, ours >= theirs)
-    verdict("the second run's first step, under 5 s", warm, warm < 5)
-    verdict("the sample task in under 30 s", seconds, seconds < 30)
-    verdict("exact answers of the base, under 0.20", before, before < 0.2)
-    verdict("exact answers after tuning, at least 0.60", after, after >= 0.6)
-    verdict("generation, at least 5 × the naive loop", naive / cached, naive >= 5 * cached)
-
-
-def verdict(target: str, value: float, met: bool) -> None:
-    """A line of the list of targets."""
-    print(f"- {target}: {value:.2f} ({'met' if met else 'NOT met'})")
+    targets = [
+        ("a step, at least 1.0 × transformers + peft", ours / theirs, ours >= theirs),
+        ("the second run's first step, under 5 s", warm, warm < 5),
+        ("the sample task in under 30 s", seconds, seconds < 30),
+        ("exact answers of the base, under 0.20", before, before < 0.2),
+        ("exact answers after tuning, at least 0.60", after, after >= 0.6),
+        ("generation, at least 5 × the naive loop", naive / cached, naive >= 5 * cached),
+    ]
+    for target, value, met in targets:
+        print(f"- {target}: {value:.2f} ({'met' if met else 'NOT met'})")
 
 
 def main() -> None:

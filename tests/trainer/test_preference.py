@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.conftest import finish, json_lines, rows, write_rows
-from tests.trainer.test_runs import adapters, run_with_kills
+from tests.trainer.test_runs import files, run_with_kills
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Write = Callable[..., str]
@@ -110,7 +110,7 @@ def test_pairs_held_out_are_told_apart_and_a_killed_run_ends_as_if_it_had_not_be
     curve = json_lines(tmp_path / "whole" / "metrics.jsonl")
     assert {row["/train_num_predictions"] for row in curve[1:]} == {4}
     run_with_kills(start, config, tmp_path / "killed", kills=1, seed=5)
-    assert adapters(tmp_path / "killed") == adapters(tmp_path / "whole")
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
 
 
 def test_training_goes_on_from_an_adapter(

@@ -16,6 +16,9 @@ import pytest
 
 from tests.trainer.conftest import finish, json_lines, rows
 from tests.trainer.test_tensorboard import records
+from tuneline.trainer import metrics
+from tuneline.trainer.run import run
+from tuneline.trainer.stop import Stopped
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Write = Callable[..., str]
@@ -188,6 +191,23 @@ def test_sigterm_leaves_a_checkpoint_and_says_resume_me(
     assert not (output / "result.json").exists()
     assert "resuming after step" in finish(start(config, output))
     assert_same(reference, output)
+
+
+def test_told_to_stop_right_after_the_curves_were_written(
+    write_config: Write, tmp_path: Path, compiled: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step is saved though nothing of it is left to be written down."""
+    monkeypatch.setattr(metrics, "INTERVAL_S", 0.0)
+    asked: list[bool] = []
+
+    def at_the_second() -> bool:
+        asked.append(True)
+        return len(asked) == 2
+
+    output = tmp_path / "output"
+    with pytest.raises(Stopped, match="after step 2"):
+        run(write_config(evaluation_data=""), str(output), environment=compiled, told_to_stop=at_the_second)
+    assert (output / "checkpoints" / "step-000002" / "checkpoint.json").exists()
 
 
 def test_one_output_has_one_writer(start: Start, write_config: Write, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def _train(
     from tuneline.trainer.training import Loop, Progress
 
     run = prepare(config, stand_in=environment.get("TUNELINE_STAND_IN", ""))
+    first = _first_adapter(run)
     complete = begin(output, run.to_dict())
     if complete is not None:
         return complete
@@ -72,7 +73,7 @@ def _train(
         placement=placement,
     )
     program = make()
-    adapter = placement.whole(_first_adapter(run))
+    adapter = placement.whole(first)
     progress = Progress(step=0, adapter=adapter, state=placement.whole(rule.init(adapter)), evaluations=())
     # What an attempt that died was about to delete goes first: the same checkpoints are left as without its death.
     checkpoints.sweep(output)
