@@ -127,7 +127,7 @@ def test_where_no_choice_has_machines_the_refusal_is_told() -> None:
 @pytest.mark.parametrize("trainer", [True, False], ids=["our trainer", "managed"])
 def test_any_schedule_with_refusals_ends_with_one_job(trainer: bool, seeds: range) -> None:
     """Sixteen with crashes, stops, lost answers and late effects, at a service that refuses now and then."""
-    world = partial(Simulation, trainer=trainer, choices=3, refusing={0: 0.8, 1: 0.4})
+    world = partial(Simulation, trainer=trainer, choices=3, refusing={0: 0.8, 1: 0.7})
     choices = set()
     for seed in seeds:
         simulation = schedule(seed, world=world)
