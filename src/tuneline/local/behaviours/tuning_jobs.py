@@ -148,4 +148,8 @@ class TuningJobs(TrainingJobs):
             (how,) = await asyncio.gather(following, return_exceptions=True)
             if not isinstance(how, asyncio.CancelledError):
                 log.error("the curves of %s were not followed to the end", job.name, exc_info=how)
-            curves.copy(service, job.name, folder)
+
+    def _conclude(self, service: Any, job: Any, outcome: Exit, folder: Path) -> None:
+        """The curve is whole before the job has ended, also where its process ended while no service was there."""
+        curves.copy(service, job.name, folder)
+        super()._conclude(service, job, outcome, folder)
