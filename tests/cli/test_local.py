@@ -1,4 +1,4 @@
-"""`tuneline local faults`, `calls` and `clock` do to the running service what their help says."""
+"""`tuneline local` faults, calls, clock, quota and put do to the running service what their help says."""
 
 from __future__ import annotations
 
@@ -131,3 +131,34 @@ def test_without_a_service_the_error_says_how_to_start_one(tmp_path) -> None:
     done = CliRunner().invoke(cli, ["local", "faults", "list", "--data", str(tmp_path)])
     assert isinstance(done.exception, errors.Unavailable)
     assert "tuneline local up" in str(done.exception)
+
+
+def test_the_quota_of_tuning_jobs_is_shown_as_it_was_set(vertex: LocalVertex) -> None:
+    """For all projects and for one; zero takes it away; what becomes of one job too many is told."""
+    assert "this machine's own slots" in tuneline(vertex, "quota")
+    tuneline(vertex, "quota", "--tuning-jobs", "1")
+    said = tuneline(vertex, "quota", "--tuning-jobs", "2", "--project", "mine", "--above", "refuse")
+    assert said.splitlines() == ["every other project  1  above it: wait", "mine  2  above it: refuse"]
+    for project in ("", "mine"):
+        tuneline(vertex, "quota", "--tuning-jobs", "0", "--project", project)
+    known = json.loads(tuneline(vertex, "quota", "--format", "json"))
+    assert [(each["project"], each["limit"]) for each in known] == [("", 0), ("mine", 0)]
+
+
+def test_files_are_put_where_a_program_expects_them(vertex: LocalVertex, tmp_path, monkeypatch) -> None:
+    """A file under its name or another, a folder with all below it; the bucket is made; a place that is none is not."""
+    for name in ("TUNELINE_LOCAL_URL", "TUNELINE_REGION", "TUNELINE_STAGING", "STORAGE_EMULATOR_HOST"):
+        monkeypatch.setenv(name, "")  # what the command sets in this process goes with the test
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "")
+    (tmp_path / "below").mkdir()
+    for name in ("a.jsonl", "below/b.jsonl"):
+        (tmp_path / name).write_text(name)
+    tuneline(vertex, "put", str(tmp_path / "a.jsonl"), "gs://put-here/x/other.jsonl")
+    tuneline(vertex, "put", str(tmp_path / "a.jsonl"), "gs://put-here/y/")
+    said = tuneline(vertex, "put", str(tmp_path), "gs://put-here/z")
+    assert said.splitlines() == ["gs://put-here/z/a.jsonl", "gs://put-here/z/below/b.jsonl"]
+    listed = vertex.request("GET", "/storage/v1/b/put-here/o")["items"]
+    assert [each["name"] for each in listed] == ["x/other.jsonl", "y/a.jsonl", "z/a.jsonl", "z/below/b.jsonl"]
+    refused = invoke(vertex, "put", str(tmp_path / "a.jsonl"), "put-here/a")
+    assert refused.exit_code == 2
+    assert "gs://BUCKET/NAME" in refused.output
