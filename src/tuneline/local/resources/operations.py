@@ -63,10 +63,15 @@ def _find(service: Any, name: str) -> Any:
     found = service.store.find_operation(service.projects.by_id(name))
     if found is None:
         raise ApiError("NOT_FOUND", f"Operation '{name}' is not found.", reason="RESOURCE_NOT_FOUND")
-    refresh = REFRESHERS.get(found.metadata.TypeName())
-    if refresh and not found.done:
-        refresh(service, found)
-    return found
+    return _as_it_stands(service, found)
+
+
+def _as_it_stands(service: Any, operation: Any) -> Any:
+    """The operation with what it has done so far."""
+    refresh = REFRESHERS.get(operation.metadata.TypeName())
+    if refresh and not operation.done:
+        refresh(service, operation)
+    return operation
 
 
 @method("google.longrunning.Operations.GetOperation")
@@ -77,10 +82,11 @@ def get_operation(service: Any, request: Any, call: Call) -> Any:
 
 @method("google.longrunning.Operations.ListOperations")
 def list_operations(service: Any, request: Any, call: Call) -> Any:
-    """The operations below a name, newest first."""
+    """The operations below a name, newest first, each as it stands."""
     answer = service.api.new("google.longrunning.ListOperationsResponse")
     parent = request.name.removesuffix("/operations")
-    answer.operations.extend(service.store.operations(service.projects.by_id(parent) + "/"))
+    found = service.store.operations(service.projects.by_id(parent) + "/")
+    answer.operations.extend(_as_it_stands(service, each) for each in found)
     return answer
 
 
