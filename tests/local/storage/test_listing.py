@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from google.api_core import exceptions
 from google.cloud import storage as gcs
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tuneline.local.storage.bodies import Body
@@ -108,6 +108,9 @@ QUERIES = st.builds(
 
 
 @settings(max_examples=200, deadline=None)
+@example(
+    names=["a", "b", "aa"], versioned=False, query=Query(bucket="", delimiter="a", start="aa", trailing=True, limit=1)
+)
 @given(names=st.lists(NAMES, max_size=14), versioned=st.booleans(), query=QUERIES)
 def test_a_list_is_what_the_rules_say(store: Store, names: list[str], versioned: bool, query: Query) -> None:
     """Prefix, delimiter, offsets, versions, trailing delimiters and pages agree with the model, nothing twice."""

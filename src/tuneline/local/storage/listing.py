@@ -90,8 +90,10 @@ def _entries(store: Store, query: Query) -> Iterator[Resource | str]:
     stop, told = successor(query.prefix), ""
     position: tuple[str, int] | None = (max(query.prefix, query.start), -1)
     if query.after:
-        position = _position(query.after)
-        told = _folder(position[0], query)
+        after = _position(query.after)
+        told = _folder(after[0], query)
+        # A page that ended with a prefix may have ended below the start: `a/` of `a/b`, where the list starts there.
+        position = max(position, after)
     only_live = "" if query.versions else "AND live = 1"
     statement = (
         f"SELECT name, generation, resource FROM objects WHERE bucket = ? AND (name, generation) > (?, ?) {only_live} "
