@@ -264,13 +264,13 @@ def _parameters(
     if template:
         from tuneline.planning import check_request
 
+        # Whatever the address: what is run here is our own template, and so its parameters are what counts.
         found = check_request(
             template.removesuffix("-core"),
             given,
             given=set(given),
             region=name.split("/")[3],
             encryption_key=job.get("encryptionSpec", {}).get("kmsKeyName", ""),
-            template_uri=job.get("templateUri", ""),
             local=True,
         )
         told = {problem.where for problem in found}
