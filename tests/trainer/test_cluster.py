@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from tests.trainer.conftest import FAST_COMPILE, finish
 from tuneline.errors import UsageError
-from tuneline.trainer.cluster import Cluster, read_cluster, refuse_idle_hosts
+from tuneline.trainer.cluster import Cluster, own_output, read_cluster, refuse_idle_hosts
 
 Write = Callable[..., str]
 TWO = {"workerpool0": ["a:2222"], "workerpool1": ["b:2222", "c:2222"]}
@@ -126,6 +126,21 @@ def test_descriptions_that_are_refused(spec: str, said: str) -> None:
     """What is no place in a cluster is refused by name."""
     with pytest.raises(UsageError, match=said):
         read_cluster({"CLUSTER_SPEC": spec})
+
+
+def test_a_follower_begins_with_all_that_decides_what_it_does(tmp_path: Path) -> None:
+    """It copies what is there, but the lock and the merged model, which are the leader's; then writes to the copy."""
+    for name in ("run.json", "lock", "checkpoints/step-000004/checkpoint.json", "merged/model.safetensors"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    with own_output(Cluster(index=1), str(tmp_path)) as output:
+        copied = {str(path.relative_to(output)) for path in Path(output).rglob("*") if path.is_file()}
+        (Path(output) / "result.json").write_text("{}")
+    assert copied == {"run.json", "checkpoints/step-000004/checkpoint.json"}
+    assert not (tmp_path / "result.json").exists()
+    assert not Path(output).exists()
+    with own_output(Cluster(), str(tmp_path)) as output:
+        assert output == str(tmp_path)
 
 
 def test_more_hosts_than_devices() -> None:

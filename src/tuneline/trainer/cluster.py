@@ -104,7 +104,8 @@ def own_output(cluster: Cluster, output: str) -> Iterator[str]:
         prefix = output.rstrip("/") + "/"
         for info in objects.list(prefix):
             name = info.uri.removeprefix(prefix)
-            if name != "lock":
+            # The merged model is the leader's alone, and as large as the base.
+            if name != "lock" and not name.startswith("merged/"):
                 objects.write_bytes(objects.join(folder, name), objects.read_bytes(info.uri))
         _meet(cluster, "output")
         yield folder
