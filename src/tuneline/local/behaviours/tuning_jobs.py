@@ -132,7 +132,7 @@ class TuningJobs(TrainingJobs):
             job = service.store.find(name)
             return job is not None and self.is_live(job)
 
-        return service.quotas.room(service, name, wanted)  # type: ignore[no-any-return]
+        return service.quotas.room(service, name, wanted)
 
     def _start(self, service: Any, name: str) -> None:
         service.quotas.enter(name)
