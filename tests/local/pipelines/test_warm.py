@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from tests.local.pipelines import corpus
 from tests.local.pipelines.conftest import Service, until
 from tests.local.pipelines.test_resume import task_processes
+from tuneline.local.pipelines.attempt import Attempt
+from tuneline.local.pipelines.warm import WarmStart
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no task is forked")
 Compile = Callable[[Any], dict[str, Any]]
@@ -53,6 +56,25 @@ def test_a_run_goes_on_when_the_zygote_dies(
     run = shared.ended(name)
     assert run.outputs == {"Output": "firstsecond"}
     assert (tmp_path / "second.began").read_text() == "began\n"
+
+
+def test_what_a_dead_driver_asked_for_is_not_run(tmp_path: Path) -> None:
+    """A request may wait in the socket while the driver dies; forked then, the task would run beside its successor."""
+    warm = WarmStart({"PATH": os.environ["PATH"]}, ours=False)
+    try:
+        os.kill(warm.process.pid, signal.SIGSTOP)
+        attempt = Attempt(
+            folder=tmp_path, argv=[sys.executable, "-P", "launcher", str(tmp_path)], environment={}, warm=True
+        )
+        asked = warm.start(attempt)
+        assert asked is not None
+        os.close(asked._lifeline)  # the driver's end: gone with it
+        os.kill(warm.process.pid, signal.SIGCONT)
+        assert select.select([asked.fileno()], [], [], 60)[0], "whoever was forked has left"
+        assert not (tmp_path / "process.json").exists()
+        os.close(asked._ended)
+    finally:
+        warm.close()
 
 
 def processes() -> list[int]:

@@ -72,6 +72,12 @@ class Lifeline:
     def waiting(self):
         return b"\n" in self.buffer
 
+    def cut(self):
+        """Whether the supervisor is gone, known without reading: orders that it left stay where they are."""
+        poller = select.poll()
+        poller.register(self.fd, 0)  # a hang-up is told unasked
+        return self.broken or bool(poller.poll(0))
+
 
 def supervise(config, lifeline, run_child):
     """Run `run_child` in its own session until it ends or the lifeline breaks; returns this process's exit code."""
@@ -110,7 +116,12 @@ def supervise(config, lifeline, run_child):
             "started": now(),
         },
     )
-    open_gate(gate_write)
+    if lifeline.cut():
+        # Its successor may have looked for process.json before that was there, and have begun elsewhere: the child must
+        # not. A supervisor that dies later than this has left what its successor needs to find the child.
+        os.close(gate_write)
+    else:
+        open_gate(gate_write)
     status = watch(pid, lifeline, wake_read, stop_wishes)
     # A container takes everything with it when its first process ends; so does this.
     kill_group(pid)
@@ -217,7 +228,7 @@ def take_lock(path, lifeline, wait_s):
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
+            return None if lifeline.cut() else fd
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise
