@@ -291,7 +291,7 @@ def alone(folder: str, number: int, seconds: float = 0.3) -> int:
 
 @dsl.pipeline
 def stormy(folder: str) -> int:
-    with dsl.ParallelFor([1, 2, 3, 4, 5, 6], parallelism=2) as number:
+    with dsl.ParallelFor([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], parallelism=2) as number:
         first = alone(folder=folder, number=number)
         first.set_retry(num_retries=50, backoff_duration="0s")
         first.set_caching_options(False)

@@ -137,7 +137,7 @@ def test_random_kills_lose_and_double_nothing(service: Service, compile_pipeline
         kills[victim] += 1
     run = service.ended(name)
     assert run.state == "SUCCEEDED", run.job.get("error")
-    assert run.outputs == {"Output": 21}
+    assert run.outputs == {"Output": 55}
     assert not list(tmp_path.glob("*.beside"))
     assert sum(kills.values()) >= 8, kills
 
