@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import tempfile
 from collections.abc import Callable
@@ -291,18 +290,3 @@ def test_every_cut_of_a_file_into_ranges_gives_the_same_survey() -> None:
             assert _rows(merged) == _rows(whole)
             assert merged.findings.all() == whole.findings.all()
             assert (merged.lines, merged.blank, merged.first_blank) == (40, 1, 21)
-
-
-def test_processes_agree_with_one(tmp_path: Path) -> None:
-    """The report of two processes is that of one, checksums included."""
-    rng = random.Random(3)
-    body = b"".join(
-        json.dumps(data.gemini(n)).encode() + rng.choice([b"\n", b"\n", b"\r\n"]) if n % 5000 else b"{oops\n"
-        for n in range(150_000)
-    )
-    assert len(body) > 2 * 16 << 20 or len(body) > 30_000_000
-    path = data.write(tmp_path, body)
-    one, two = (datasets.check(path, processes=n).to_dict() for n in (1, 2))
-    assert one == two
-    assert one["counts"]["D201"] == 30
-    assert os.path.getsize(path) == one["bytes"]

@@ -89,12 +89,12 @@ def test_blocks_are_whole_lines(parts: list[bytes], block: int, ended: bool) -> 
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, 30), max_size=20), st.integers(1, 8))
-def test_ranges_cover_the_file_and_begin_with_lines(lengths: list[int], pieces: int) -> None:
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=200), st.integers(1, 8), st.integers(1, 50))
+def test_ranges_cover_the_file_and_begin_with_lines(lengths: list[int], processes: int, least: int) -> None:
     """Every byte is in one range, and no range begins within a line."""
     body = b"".join(b"x" * length + b"\n" for length in lengths)
     with _file(body) as fd:
-        found = bounds(fd, 0, os.fstat(fd).st_size, pieces)
+        found = bounds(fd, 0, os.fstat(fd).st_size, processes, least=least, most=10 * least)
     assert [found[0][0], found[-1][1]] == [0, len(body)]
     for (_, end), (start, _) in pairwise(found):
         assert end == start

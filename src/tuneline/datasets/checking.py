@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import dataclass
 from itertools import islice
 
 from tuneline.datasets import bounds, content, formats, limits, statistics
 from tuneline.datasets.catalogue import NOTE
-from tuneline.datasets.checksums import Crc32c
+from tuneline.datasets.checksums import Sums
 from tuneline.datasets.containers import ARRAY, BROKEN, CONCATENATED, JSONL, OBJECT, Layout, layout, records
 from tuneline.datasets.findings import KEPT, Findings, finding
 from tuneline.datasets.inspect import sniff
-from tuneline.datasets.lines import BLOCK
 from tuneline.datasets.near import SIMILAR, NearDuplicates, runs, similarity
 from tuneline.datasets.personal import look
 from tuneline.datasets.ranges import processes_for, survey_lines
@@ -51,7 +48,6 @@ class Options:
     purpose: str = bounds.TRAINING
     near_duplicates: bool = False
     personal_data: bool = False
-    digest: bool = False
 
 
 def check(
@@ -70,15 +66,13 @@ def check(
     purpose: str = bounds.TRAINING,
     near_duplicates: bool = False,
     personal_data: bool = False,
-    digest: bool = False,
 ) -> Report:
     """Everything there is to say about a dataset, in one pass over it.
 
     `against` is the other set of the pair, in which no input of this one should be; `model` names whose limits and
     price count; `tokenizer` is a tokenizer.json to count with; `steps` and `batch_size`, or `epochs`, say how much of
     the set is trained on; `purpose` is `training` or `evaluation`, which have other limits. `processes` is chosen by
-    size where it is not given. `near_duplicates` and `personal_data` ask for checks that cost far more; `digest`
-    for the sha256 of the file from the same pass, at half a second a gigabyte.
+    size where it is not given. `near_duplicates` and `personal_data` ask for checks that cost far more.
 
     Raises `DatasetError` where there is no readable file, `UsageError` for an unknown format or model. What is wrong
     with the data is in the report.
@@ -96,7 +90,6 @@ def check(
         purpose=purpose,
         near_duplicates=near_duplicates,
         personal_data=personal_data,
-        digest=digest,
     )
     with open_source(uri) as source:
         if against is None:
@@ -137,26 +130,16 @@ def survey(
     else:
         found = () if where.is_something_else else records(source.fd, source.size, where)
         gathered = scan_values(source.fd, found, form=form, kept=kept)
-        sha256, crc32c = _checksums(source.fd, digest)
+        sums = Sums(source.fd, sha=digest)
+        sums.up_to(source.size)
+        sha256, crc32c = sums.sha256(), sums.crc32c()
     if source.digest:
         sha256, crc32c = source.digest, source.crc32c
     return Surveyed(source=source, where=where, form=form, survey=gathered, digest=sha256, crc32c=crc32c)
 
 
-def _checksums(fd: int, digest: bool) -> tuple[str, str]:
-    sha, crc, at = hashlib.sha256(), Crc32c(), 0
-    while block := os.pread(fd, BLOCK, at):
-        if digest:
-            sha.update(block)
-        crc.update(block)
-        at += len(block)
-    return sha.hexdigest() if digest else "", crc.base64()
-
-
 def _report(source: Source, options: Options, other: Source | None) -> Report:
-    read = survey(
-        source, form=options.format, kept=options.max_findings, processes=options.processes, digest=options.digest
-    )
+    read = survey(source, form=options.format, kept=options.max_findings, processes=options.processes, digest=True)
     gathered, findings = read.survey, read.survey.findings
     _about_the_file(read, findings)
     limit = limits.of(read.form, options.model)

@@ -1,11 +1,13 @@
-"""crc32c as Cloud Storage writes it, in pieces that can be computed apart and joined."""
+"""sha256, and crc32c as Cloud Storage writes it, of a file that is read in blocks."""
 
 from __future__ import annotations
 
 import base64
-from functools import lru_cache
+import hashlib
+import os
 
-_POLYNOMIAL = 0x82F63B78
+READ = 1 << 18
+"""Bytes read at once: they stay in the processor's cache for both sums."""
 
 
 class Crc32c:
@@ -21,43 +23,42 @@ class Crc32c:
         self.value = self._extend(self.value, data)
 
     def base64(self) -> str:
-        return encode(self.value)
+        """As Cloud Storage gives it: base64 of the big-endian four bytes."""
+        return base64.b64encode(self.value.to_bytes(4, "big")).decode()
 
 
-def encode(value: int) -> str:
-    """The checksum as Cloud Storage gives it: base64 of the big-endian four bytes."""
-    return base64.b64encode(value.to_bytes(4, "big")).decode()
+class Sums:
+    """Checksums of a file out of blocks of it, in order, which may leave some out: a byte order mark, a line too long
+    to be read, what another process reads. crc32c, and sha256 where it is asked for."""
 
+    def __init__(self, fd: int, *, sha: bool) -> None:
+        self.fd, self.at = fd, 0
+        self._crc = Crc32c()
+        self._sha = hashlib.sha256() if sha else None
 
-def combine(first: int, second: int, second_length: int) -> int:
-    """The crc32c of two pieces of data from theirs, as zlib's crc32_combine does it: the first is carried over
-    `second_length` zero bytes by a matrix over GF(2), squared for each bit of the length."""
-    bit = 0
-    while second_length:
-        if second_length & 1:
-            first = _times(_zeros(bit), first)
-        second_length >>= 1
-        bit += 1
-    return first ^ second
+    def take(self, offset: int, data: memoryview) -> None:
+        """A block that begins at `offset`; what was left out before it is read."""
+        self.up_to(offset)
+        self._add(bytes(data))
 
+    def up_to(self, offset: int) -> None:
+        """Reads what was left out before `offset`."""
+        while self.at < offset:
+            data = os.pread(self.fd, min(READ, offset - self.at), self.at)
+            if not data:
+                return
+            self._add(data)
 
-@lru_cache(maxsize=64)
-def _zeros(bit: int) -> tuple[int, ...]:
-    """The matrix that carries a checksum over 2**bit zero bytes."""
-    if bit == 0:
-        matrix = (_POLYNOMIAL, *(1 << n for n in range(31)))
-        for _ in range(3):
-            matrix = tuple(_times(matrix, row) for row in matrix)
-        return matrix
-    half = _zeros(bit - 1)
-    return tuple(_times(half, row) for row in half)
+    def sha256(self) -> str:
+        """In hexadecimal digits; '' if it was not asked for."""
+        return self._sha.hexdigest() if self._sha else ""
 
+    def crc32c(self) -> str:
+        """As Cloud Storage gives it."""
+        return self._crc.base64()
 
-def _times(matrix: tuple[int, ...], vector: int) -> int:
-    total, row = 0, 0
-    while vector:
-        if vector & 1:
-            total ^= matrix[row]
-        vector >>= 1
-        row += 1
-    return total
+    def _add(self, data: bytes) -> None:
+        if self._sha:
+            self._sha.update(data)
+        self._crc.update(data)
+        self.at += len(data)

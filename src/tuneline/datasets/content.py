@@ -22,8 +22,9 @@ PER_CLASS = 5
 """Examples for each class, on average, from which outputs are taken for classes."""
 RARE, DOMINANT = 0.1, 0.9
 """Share of its even part below which a class is rare; share of the set above which one dominates."""
-LABEL_SHARE, PHRASE_SHARE, PHRASE_WORDS = 0.6, 0.8, 3
-"""A frame is a label with a colon that this share of the inputs begin with, or at least three first words."""
+LABEL_SHARE, PHRASE_SHARE = 0.6, 0.8
+PHRASE_WORDS, MAX_WORDS = 3, 12
+"""A frame is a label with a colon that this share of the inputs begin with, or so many first words."""
 
 _LABEL = re.compile(r"\W{0,4}[^\n:]{1,40}:(?=\s|$)")
 
@@ -34,7 +35,7 @@ def check_outliers(survey: Survey, findings: Findings) -> None:
 
     kind = survey.rows.column("kind") == EXAMPLE
     both = survey.rows.column("inputs").astype(np.int64) + survey.rows.column("outputs")
-    if np.count_nonzero(kind) < FEW:
+    if np.count_nonzero(kind) < FEW or both.max() <= OUTLIER_CHARACTERS:
         return
     usual = float(np.percentile(both[kind], 90))
     far = np.flatnonzero(kind & (both > max(OUTLIER_TIMES * usual, OUTLIER_CHARACTERS)))
@@ -109,12 +110,15 @@ def _frame(texts: list[str]) -> tuple[str, float]:
         share = sum(text.startswith(label) for text in texts) / len(texts)
         if share >= LABEL_SHARE:
             return label, share
-    for words in range(12, PHRASE_WORDS - 1, -1):
+    found = "", 0.0
+    for words in range(PHRASE_WORDS, MAX_WORDS + 1):
+        # What fewer words do not share, more do not either.
         starts = Counter(" ".join(text.split(maxsplit=words)[:words]) for text in texts)
         phrase, number = starts.most_common(1)[0]
-        if number / len(texts) >= PHRASE_SHARE and len(phrase.split()) >= PHRASE_WORDS:
-            return phrase, number / len(texts)
-    return "", 0.0
+        if number / len(texts) < PHRASE_SHARE or len(phrase.split()) < words:
+            break
+        found = phrase, number / len(texts)
+    return found
 
 
 def _common_end(texts: list[str]) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 BLOCK = 1 << 20
+MIN_RANGE, MAX_RANGE = 1 << 20, 32 << 20
+"""Bytes of what one of several processes reads at a time."""
 MAX_LINE = 16 << 20
 """Bytes of the longest line that is parsed: ten times the largest example that any model takes."""
 
@@ -80,11 +83,15 @@ def line_start(fd: int, at: int, *, block: int = BLOCK) -> int:
     return at + _skip(fd, at, block)
 
 
-def bounds(fd: int, start: int, size: int, pieces: int) -> list[tuple[int, int]]:
-    """Cuts [start, size) into at most `pieces` ranges of about one length, each beginning with a line."""
+def bounds(
+    fd: int, start: int, size: int, processes: int, *, least: int = MIN_RANGE, most: int = MAX_RANGE
+) -> list[tuple[int, int]]:
+    """Cuts [start, size) into ranges for several processes, each beginning with a line.
+
+    They become shorter towards the end, so that all processes have work until about the same time.
+    """
     cuts = [start]
-    for n in range(1, pieces):
-        cut = line_start(fd, start + (size - start) * n // pieces)
-        if cuts[-1] < cut < size:
-            cuts.append(cut)
-    return list(zip(cuts, [*cuts[1:], size], strict=True))
+    while (left := size - cuts[-1]) > 0:
+        length = min(most, max(least, left // (4 * processes)))
+        cuts.append(line_start(fd, min(cuts[-1] + length, size)))
+    return list(pairwise(cuts))

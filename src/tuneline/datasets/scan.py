@@ -7,7 +7,9 @@ named twice is told by counting: the structures say how many quotation marks a l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +17,7 @@ import xxhash
 
 from tuneline.datasets.containers import Record
 from tuneline.datasets.lines import Lines, LongLine, blocks
-from tuneline.datasets.rows import EXAMPLE, dtype
+from tuneline.datasets.rows import EXAMPLE, Rows, dtype
 from tuneline.datasets.shapes import Batch, NotPlain, Shape, shapes
 from tuneline.datasets.structure import unescaped
 from tuneline.datasets.survey import SHORT, Survey, key_bytes
@@ -27,6 +29,8 @@ BLOCK = 3 << 17
 """Bytes of lines decoded at once: they, their structures and their arrays stay in the processor's cache."""
 ALONE = 4
 """Lines of a block that failed which are not worth halving further."""
+SELDOM = 100_000
+"""New objects after which garbage is collected: more than a block makes."""
 QUOTE, BACKSLASH, NEWLINE, RETURN, OPENING, CLOSING = 0x22, 0x5C, 0x0A, 0x0D, 0x7B, 0x7D
 
 Observe = Callable[[int, memoryview], None]
@@ -54,6 +58,10 @@ class Scan:
 
     def run(self, start: int, end: int, observe: Observe | None = None) -> None:
         """Reads the lines that begin in [start, end)."""
+        with _collected_seldom():
+            self._run(start, end, observe)
+
+    def _run(self, start: int, end: int, observe: Observe | None) -> None:
         for block in blocks(self.fd, start, end, block=BLOCK):
             if isinstance(block, LongLine):
                 self.lines += 1
@@ -146,9 +154,9 @@ class Scan:
 class Surveying(Scan):
     """Gathers a survey."""
 
-    def __init__(self, fd: int, form: str, kept: int) -> None:
+    def __init__(self, fd: int, form: str, kept: int, rows: Rows | None = None) -> None:
         super().__init__(fd, form)
-        self.survey = Survey(form, kept=kept)
+        self.survey = Survey(form, kept=kept, rows=rows)
         self._row = dtype()
 
     def single(self, record: Record) -> None:
@@ -208,9 +216,18 @@ class Surveying(Scan):
         survey.count_classes(batch.outputs)
 
 
-def scan(fd: int, start: int, end: int, *, form: str, kept: int, observe: Observe | None = None) -> Survey:
+def scan(
+    fd: int,
+    start: int,
+    end: int,
+    *,
+    form: str,
+    kept: int,
+    observe: Observe | None = None,
+    rows: Rows | None = None,
+) -> Survey:
     """Surveys the lines that begin in [start, end); they are numbered from 1 at `start`."""
-    reading = Surveying(fd, form, kept)
+    reading = Surveying(fd, form, kept, rows)
     reading.run(start, end, observe)
     survey = reading.survey
     survey.lines, survey.crlf, survey.walked = reading.lines, reading.crlf, reading.walked
@@ -236,6 +253,17 @@ def scan_values(fd: int, found: Iterable[Record], *, form: str, kept: int) -> Su
     if held:
         reading.values(held)
     return reading.survey
+
+
+@contextmanager
+def _collected_seldom() -> Iterator[None]:
+    """A block's structures go with it: the garbage collector, woken by their number, would look at each in vain."""
+    usual = gc.get_threshold()
+    gc.set_threshold(max(usual[0], SELDOM) if usual[0] else 0, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def newlines(data: bytes, array: np.ndarray) -> np.ndarray:

@@ -236,3 +236,15 @@ def shapes(form: str) -> tuple[Shape, ...]:
         formats.PREFERENCE: [(Preferred, _preferences)],
     }
     return tuple(Shape(decoder=msgspec.json.Decoder(kind), take=take) for kind, take in types.get(form, []))
+
+
+def pairs(form: str, records: list[bytes]) -> list[tuple[str, str]] | None:
+    """Input and output of each record, if all are one prompt and its answer, and nothing else; else None."""
+    for shape in shapes(form)[:1]:
+        try:
+            batch = shape.take(shape.decoder.decode_lines(b"\n".join(records)))
+        except (msgspec.DecodeError, NotPlain):
+            return None
+        if batch.input_characters is None and len(batch.keys) == len(records):
+            return list(zip(batch.keys, batch.outputs, strict=True))
+    return None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tuneline.datasets import tokens as counting
 from tuneline.datasets.limits import Limits
-from tuneline.datasets.model import Turn
+from tuneline.datasets.model import ASSISTANT, USER, Turn
 from tuneline.datasets.repeats import Reader
 from tuneline.datasets.rows import EXAMPLE
+from tuneline.datasets.shapes import pairs
 from tuneline.datasets.survey import Survey
 
 if TYPE_CHECKING:
@@ -40,9 +42,7 @@ def gather(sample: Sample, survey: Survey, bounds: Limits, options: Options) -> 
     """Statistics, tokens and cost of the surveyed set."""
     import numpy as np
 
-    kind = survey.rows.column("kind")
-    chosen = kind == EXAMPLE
-    inputs, outputs = survey.rows.column("inputs")[chosen], survey.rows.column("outputs")[chosen]
+    inputs, outputs = lengths(survey)
     examples = len(inputs)
     both = inputs.astype(np.int64) + outputs
     counted = _tokens(sample, examples, both, options)
@@ -70,29 +70,40 @@ def gather(sample: Sample, survey: Survey, bounds: Limits, options: Options) -> 
     return Figures(statistics=statistics, tokens=token_dict, cost=_cost(counted, bounds, epochs), counted=counted)
 
 
+def lengths(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
+    """Characters of the inputs and of the outputs of all that could be read as examples."""
+    kind = survey.rows.column("kind")
+    inputs, outputs = survey.rows.column("inputs"), survey.rows.column("outputs")
+    if kind.any():
+        return inputs[kind == EXAMPLE], outputs[kind == EXAMPLE]
+    return inputs, outputs
+
+
 def summary(values: np.ndarray) -> dict[str, Any]:
     """Total, extremes, quantiles and a histogram of at most `BUCKETS` bars, each the same factor wide."""
     import numpy as np
 
     if not len(values):
         return {"total": 0, "min": 0, "median": 0, "p95": 0, "p99": 0, "max": 0, "histogram": []}
-    median, p95, p99 = (int(q) for q in np.percentile(values, [50, 95, 99], method="nearest"))
-    low, high = int(values.min()), int(values.max())
+    # Sorted once, it answers all of these.
+    ordered = np.sort(values)
+    median, p95, p99 = (int(ordered[round(q / 100 * (len(ordered) - 1))]) for q in (50, 95, 99))
+    low, high = int(ordered[0]), int(ordered[-1])
     edges = np.unique(np.rint(np.geomspace(max(low, 1), high + 1, BUCKETS + 1)).astype(np.int64))
     edges[0] = low
-    counts, _ = np.histogram(values, np.append(edges, high + 1) if len(edges) == 1 else edges)
+    if len(edges) == 1:
+        edges = np.append(edges, high + 1)
+    counts = np.diff(np.searchsorted(ordered, edges[:-1]), append=len(ordered))
     return {
         "total": int(values.sum(dtype=np.int64)),
         "min": int(values.min()),
         "median": median,
         "p95": p95,
         "p99": p99,
-        "max": int(values.max()),
+        "max": high,
         "histogram": [
             {"from": first, "to": after - 1, "examples": number}
-            for first, after, number in zip(
-                edges.tolist(), [*edges[1:].tolist(), high + 1], counts.tolist(), strict=False
-            )
+            for first, after, number in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
         ],
     }
 
@@ -110,8 +121,15 @@ def draw(read: Reader, survey: Survey) -> Sample:
     if len(indexes) > LEAST:
         lengths = survey.rows.column("inputs")[indexes].astype(np.int64) + survey.rows.column("outputs")[indexes]
         size = int(min(len(indexes), counting.SAMPLE, max(LEAST, CHARACTERS / max(1.0, float(lengths.mean())))))
-        indexes = np.sort(np.random.default_rng(SEED).choice(indexes, size=size, replace=False))
-    return [(row, read.turns(read.data(row))) for row in survey.rows.take(indexes)]
+        indexes = indexes[sorted(Random(SEED).sample(range(len(indexes)), size))]
+    drawn = survey.rows.take(indexes)
+    records = [read.data(row) for row in drawn]
+    plain = pairs(read.form, records)
+    if plain is not None:
+        told = [[Turn(role=USER, text=asked), Turn(role=ASSISTANT, text=answer)] for asked, answer in plain]
+    else:
+        told = [read.turns(record) for record in records]
+    return list(zip(drawn, told, strict=True))
 
 
 def _tokens(sample: Sample, examples: int, both: np.ndarray, options: Options) -> counting.Tokens:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from codecs import utf_16_le_encode
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import xxhash
 
 from tuneline.datasets import formats
 from tuneline.datasets.containers import Record
 from tuneline.datasets.findings import Findings, finding
-from tuneline.datasets.inspect import Inspected, inspect
 from tuneline.datasets.model import ASSISTANT, SYSTEM, USER, Turn
 from tuneline.datasets.rows import EXAMPLE, RAW, Rows
+
+if TYPE_CHECKING:
+    from tuneline.datasets.inspect import Inspected
 
 MAX_CLASSES = 100
 """Distinct outputs up to which a set is looked at as a classification."""
@@ -51,10 +54,10 @@ def raw_hash(data: bytes) -> int:
 class Survey:
     """Everything gathered from the records seen so far."""
 
-    def __init__(self, form: str, *, kept: int) -> None:
+    def __init__(self, form: str, *, kept: int, rows: Rows | None = None) -> None:
         self.form = form
         self.findings = Findings(kept)
-        self.rows = Rows()
+        self.rows = rows or Rows()
         self.records = 0
         self.lines = 0
         self.turns = 0
@@ -74,6 +77,9 @@ class Survey:
 
     def add(self, record: Record) -> Inspected:
         """Inspects one record the exact way and takes it in."""
+        # Not imported where all records are plain: another process should start fast.
+        from tuneline.datasets.inspect import inspect
+
         seen = inspect(record, self.form, self.findings)
         if record.stray:
             return seen
@@ -139,11 +145,7 @@ class Survey:
         self.findings.merge(
             other.findings.all(), dict(other.findings.counts), other.findings.errors, line_offset=offset
         )
-        for batch in other.rows.batches():
-            moved = batch.copy()
-            moved["line"] += offset
-            self.rows.extend(moved)
-        other.rows.close()
+        self.rows.adopt(other.rows, offset)
         self.records += other.records
         self.turns += other.turns
         self.authors += other.authors
