@@ -63,7 +63,8 @@ def _write(path: Path, size: int, seed: int, *, prompt: tuple[int, int], answer:
 
 # Every measurement is a process of its own: `python -c CODE FILE ...` prints {"wall", "cpu"} of the part measured. Peak
 # memory is that of all its processes together, read every 50 ms (shared pages counted in each).
-# What is imported, by them as by us, is imported before: a short file is read first.
+# What is imported, by them as by us, is imported before: a short file is read first. The threads that numpy's linear
+# algebra starts at its import wait in a loop for a while: that is waited for.
 BARE = """
 import orjson
 # measured
@@ -98,6 +99,7 @@ report = check_file(Path(sys.argv[1]))
 FRAME = """
 import json, os, sys, time
 {prepare}
+time.sleep(0.3)
 began, used = time.perf_counter(), os.times()
 {measured}
 now = os.times()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -137,26 +138,32 @@ def _draw(groups: np.ndarray, members: np.ndarray, wanted: int, rng: np.random.G
     """Whole groups among the members, in random order, until about as many examples as wanted are drawn."""
     import numpy as np
 
-    ids, sizes = np.unique(groups[members], return_counts=True)
-    order = rng.permutation(len(ids))
-    taken, total = [], 0
-    # A group that would overshoot is passed over; later, smaller ones fill up.
-    for place in order.tolist():
-        if total + sizes[place] <= wanted:
-            taken.append(ids[place])
-            total += int(sizes[place])
-            if total == wanted:
-                break
-    # The smallest of those left goes in too, where a little too many are nearer than too few.
-    left = np.setdiff1d(ids, taken)
-    if total < wanted and len(left) > 1:
-        least = left[np.argmin(sizes[np.isin(ids, left)])]
-        over = total + int(sizes[ids == least][0]) - wanted
-        if over < wanted - total:
-            taken.append(least)
+    sizes = np.bincount(groups[members])
+    ids = np.flatnonzero(sizes)
+    order, taken = ids[rng.permutation(len(ids))], np.zeros(len(sizes), dtype=bool)
+    if len(ids) == len(members):
+        taken[order[:wanted]] = True
+    else:
+        _take_whole(order, sizes, wanted, taken)
     mask = np.zeros(len(groups), dtype=bool)
-    mask[members] = np.isin(groups[members], taken)
+    mask[members] = taken[groups[members]]
     return mask
+
+
+def _take_whole(order: np.ndarray, sizes: np.ndarray, wanted: int, taken: np.ndarray) -> None:
+    """Marks the groups that are taken, where they are of several sizes."""
+    total = 0
+    # A group that would overshoot is passed over; later, smaller ones fill up.
+    for group, size in zip(order.tolist(), sizes[order].tolist(), strict=True):
+        if total + size <= wanted:
+            taken[group] = True
+            total += size
+            if total == wanted:
+                return
+    # The smallest of those left goes in too, where a little too many are nearer than too few.
+    left = sorted(order[~taken[order]].tolist(), key=lambda group: (sizes[group], group))
+    if len(left) > 1 and total + sizes[left[0]] - wanted < wanted - total:
+        taken[left[0]] = True
 
 
 def _labels(read: Surveyed) -> np.ndarray:
@@ -174,45 +181,38 @@ def _labels(read: Surveyed) -> np.ndarray:
 
 def _write(read: Surveyed, chosen: np.ndarray, train: BinaryIO, held: BinaryIO) -> None:
     """Copies each example to its side: in JSON lines the bytes as they are, else the value on one line."""
+    base, copy = 0, _copy if read.where.container == JSONL else _write_out
+    for batch in read.survey.rows.batches():
+        copy(read, batch, chosen[base : base + len(batch)], train, held)
+        base += len(batch)
+
+
+def _write_out(read: Surveyed, batch: np.ndarray, side: np.ndarray, train: BinaryIO, held: BinaryIO) -> None:
+    for row, evaluation in zip(batch, side.tolist(), strict=True):
+        value = orjson.loads(read.reader.data(row))
+        (held if evaluation else train).write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _copy(read: Surveyed, batch: np.ndarray, side: np.ndarray, train: BinaryIO, held: BinaryIO) -> None:
+    """Copies lines, those that begin in one window of the file at once."""
     import numpy as np
 
-    base, copy = 0, _Copy(fd=read.source.fd)
-    for batch in read.survey.rows.batches():
-        side = chosen[base : base + len(batch)]
-        base += len(batch)
-        if read.where.container != JSONL:
-            for row, evaluation in zip(batch, side.tolist(), strict=True):
-                value = orjson.loads(read.reader.data(row))
-                (held if evaluation else train).write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
-            continue
-        # Neighbours on one side, with nothing but a newline between them, are one copy.
-        ends = batch["offset"] + batch["length"]
-        breaks = np.flatnonzero((side[1:] != side[:-1]) | (batch["offset"][1:] != ends[:-1] + np.uint64(1))) + 1
-        for low, high in zip([0, *breaks.tolist()], [*breaks.tolist(), len(batch)], strict=True):
-            copy(int(batch["offset"][low]), int(ends[high - 1]), held if side[low] else train)
-
-
-@dataclass
-class _Copy:
-    """Copies parts of a file, in order, out of windows of it that are read once."""
-
-    fd: int
-    start: int = 0
-    window: bytes = b""
-
-    def __call__(self, start: int, end: int, file: BinaryIO) -> None:
-        """Writes what stands from start to end, and a newline."""
-        while start < end:
-            if not self.start <= start < self.start + len(self.window):
-                self.start, self.window = start, os.pread(self.fd, WINDOW, start)
-                if not self.window:
-                    # The file has become shorter: the caller asks whether it changed.
-                    break
-            data = self.window[start - self.start : end - self.start]
-            # Within JSON a carriage return is white space: in texts it is written \\r.
-            file.write(data.replace(b"\r", b"") if b"\r" in data else data)
-            start += len(data)
-        file.write(b"\n")
+    starts = batch["offset"].astype(np.int64)
+    ends = starts + batch["length"]
+    # Neighbours on one side, with nothing but a newline between them, are one piece.
+    breaks = (side[1:] != side[:-1]) | (starts[1:] != ends[:-1] + 1) | (starts[1:] // WINDOW != starts[:-1] // WINDOW)
+    firsts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+    starts, ends, side = starts[firsts], ends[np.append(firsts[1:], len(batch)) - 1], side[firsts]
+    windows = np.flatnonzero(starts[1:] // WINDOW != starts[:-1] // WINDOW) + 1
+    for low, high in pairwise([0, *windows.tolist(), len(starts)]):
+        start = int(starts[low])
+        # Of a file that has become shorter this is less: the caller asks whether it changed.
+        data = os.pread(read.source.fd, int(ends[high - 1]) - start, start)
+        for file, here in ((train, ~side[low:high]), (held, side[low:high])):
+            places = np.stack((starts[low:high][here], ends[low:high][here]), axis=1) - start
+            if lines := b"".join([data[first:last] + b"\n" for first, last in places.tolist()]):
+                # Within JSON a carriage return is white space: in texts it is written \\r.
+                file.write(lines.replace(b"\r", b"") if b"\r" in lines else lines)
 
 
 def describe(done: Split) -> dict[str, Any]:
