@@ -75,7 +75,7 @@ SCAN = """
 from tuneline import datasets
 datasets.check(sys.argv[1] + ".small")
 # measured
-report = datasets.check(sys.argv[1], processes=int(sys.argv[2]))
+report = datasets.check(sys.argv[1], processes=int(sys.argv[2]), digest=len(sys.argv) > 3)
 assert set(report.counts) <= {"D506", "D507", "D607"}, report.counts
 """
 CONVERT = """
@@ -200,11 +200,13 @@ def _measured(path: Path, arguments: argparse.Namespace) -> dict[str, dict[str, 
         "orjson.loads": timed(BARE),
         "check, 1 process": timed(SCAN, "1"),
         "check, 2 processes": timed(SCAN, "2"),
+        "check and sha256, 1 process": timed(SCAN, "1", "sha256"),
+        "check and sha256, 2 processes": timed(SCAN, "2", "sha256"),
         "convert": timed(CONVERT),
         "split": timed(SPLIT),
     }
     if arguments.peer:
-        rows["together check_file"] = measure(PEER, str(path), python=arguments.peer, repeat=1)
+        rows["together check_file"] = timed(PEER, python=arguments.peer)
     for extra in path.parent.glob(f"{path.name}.*"):
         if extra.is_dir():
             for file in extra.iterdir():

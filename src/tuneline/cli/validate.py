@@ -57,7 +57,9 @@ def command(
         click.echo(datasets.render_changes(datasets.fix(dataset, fixed, format=form)), err=True)
         dataset = fixed
     purpose = "evaluation" if evaluation else "training"
-    report = datasets.check(dataset, against=against, model=model, format=form, purpose=purpose, **options)
+    report = datasets.check(
+        dataset, against=against, model=model, format=form, purpose=purpose, digest=kind in ("json", "html"), **options
+    )
     if kind == "json":
         text = json.dumps(report.to_dict(), ensure_ascii=False, indent=2) + "\n"
     elif kind == "sarif":

@@ -34,7 +34,7 @@ def check_outliers(survey: Survey, findings: Findings) -> None:
     import numpy as np
 
     kind = survey.rows.column("kind") == EXAMPLE
-    both = survey.rows.column("inputs").astype(np.int64) + survey.rows.column("outputs")
+    both = survey.rows.column("inputs") + survey.rows.column("outputs")
     if np.count_nonzero(kind) < FEW or both.max() <= OUTLIER_CHARACTERS:
         return
     usual = float(np.percentile(both[kind], 90))

@@ -76,7 +76,7 @@ def _skip(fd: int, start: int, block: int) -> int:
     return at - start
 
 
-def line_start(fd: int, at: int, *, block: int = BLOCK) -> int:
+def line_start(fd: int, at: int, *, block: int = 1 << 16) -> int:
     """The beginning of the first line that begins at `at` or after it."""
     if at == 0 or os.pread(fd, 1, at - 1) == b"\n":
         return at

@@ -58,8 +58,9 @@ def _section(report: Report) -> str:
         ("contradictions", f"{report.contradictions:,}"),
         ("leakage", f"{report.leakage['examples']:,} inputs that are in the other set too"),
         ("cost", _cost(report.cost)),
-        ("sha256", f"<code>{report.digest}</code>"),
     ]
+    if report.digest:
+        facts.append(("sha256", f"<code>{report.digest}</code>"))
     rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in facts)
     figures = report.statistics
     charts = "".join(

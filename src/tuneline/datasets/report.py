@@ -31,7 +31,7 @@ class Report:
     tokens: dict[str, Any]
     cost: dict[str, Any]
     digest: str
-    """sha256 of the bytes as stored."""
+    """sha256 of the bytes as stored; '' where it was not asked for, nor known already."""
     crc32c: str
     """As Cloud Storage gives it."""
     bytes: int

@@ -44,15 +44,15 @@ def gather(sample: Sample, survey: Survey, bounds: Limits, options: Options) -> 
 
     inputs, outputs = lengths(survey)
     examples = len(inputs)
-    both = inputs.astype(np.int64) + outputs
-    counted = _tokens(sample, examples, both, options)
+    characters = int(inputs.sum(dtype=np.int64) + outputs.sum(dtype=np.int64))
+    counted = _tokens(sample, examples, characters, int((inputs + outputs).max(initial=0)), options)
     statistics: dict[str, Any] = {
         "examples": survey.records,
         "read": examples,
         "turns": survey.turns,
         "with_system": survey.with_system,
         "with_functions": survey.with_functions,
-        "characters": int(both.sum()),
+        "characters": characters,
         "input_characters": summary(inputs),
         "output_characters": summary(outputs),
         "media": dict(survey.media),
@@ -117,12 +117,16 @@ def draw(read: Reader, survey: Survey) -> Sample:
     import numpy as np
 
     kind = survey.rows.column("kind")
-    indexes = np.flatnonzero(kind == EXAMPLE)
-    if len(indexes) > LEAST:
-        lengths = survey.rows.column("inputs")[indexes].astype(np.int64) + survey.rows.column("outputs")[indexes]
-        size = int(min(len(indexes), counting.SAMPLE, max(LEAST, CHARACTERS / max(1.0, float(lengths.mean())))))
-        indexes = indexes[sorted(Random(SEED).sample(range(len(indexes)), size))]
-    drawn = survey.rows.take(indexes)
+    examples = len(kind) - int(np.count_nonzero(kind))
+    size = examples
+    if examples > LEAST:
+        inputs, outputs = lengths(survey)
+        mean = float(inputs.mean() + outputs.mean())
+        size = int(min(examples, counting.SAMPLE, max(LEAST, CHARACTERS / max(1.0, mean))))
+    places = np.array(sorted(Random(SEED).sample(range(examples), size)), dtype=np.int64)
+    if examples < len(kind):
+        places = np.flatnonzero(kind == EXAMPLE)[places]
+    drawn = survey.rows.take(places)
     records = [read.data(row) for row in drawn]
     plain = pairs(read.form, records)
     if plain is not None:
@@ -132,13 +136,13 @@ def draw(read: Reader, survey: Survey) -> Sample:
     return list(zip(drawn, told, strict=True))
 
 
-def _tokens(sample: Sample, examples: int, both: np.ndarray, options: Options) -> counting.Tokens:
+def _tokens(sample: Sample, examples: int, characters: int, longest: int, options: Options) -> counting.Tokens:
     count: Callable[[str], int] = counting.load(options.tokenizer) if options.tokenizer else counting.estimate
     return counting.extrapolate(
         [(sum(len(turn.text) for turn in turns), sum(count(turn.text) for turn in turns)) for _, turns in sample],
-        characters=int(both.sum()),
+        characters=characters,
         examples=examples,
-        longest=int(both.max()) if len(both) else 0,
+        longest=longest,
         tokenizer=options.tokenizer or "",
     )
 

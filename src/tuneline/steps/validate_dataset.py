@@ -131,13 +131,13 @@ def _check(name: str, uri: str, parameters: Mapping[str, Any], *, against: bool)
     context = str(parameters.get("default_context") or "")
     if name != "train":
         train = str(parameters["dataset_uri"]) if against else None
-        return datasets.check(uri, against=train, default_context=context)
+        return datasets.check(uri, against=train, default_context=context, digest=True)
     model = str(parameters.get("large_model_reference") or "")
     try:
-        return datasets.check(uri, model=model or None, default_context=context)
+        return datasets.check(uri, model=model or None, default_context=context, digest=True)
     except UsageError:
         # A model that nobody knows is planning's to tell; the data can be read without its limits.
-        return datasets.check(uri, default_context=context)
+        return datasets.check(uri, default_context=context, digest=True)
 
 
 def _facts(reports: Mapping[str, Report], unread: Mapping[str, str]) -> dict[str, dict[str, Any]]:
