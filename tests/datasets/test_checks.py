@@ -375,3 +375,20 @@ def test_duplicates_are_seen_in_formats_that_nobody_knows(tmp_path: Path) -> Non
     report = datasets.check(data.write(tmp_path, [{"text": "a"}] * 94 + [{"text": f"{n}"} for n in range(6)]))
     assert report.duplicates["exact"] == 93
     assert report.format == "unknown"
+
+
+def test_repeated_lines_do_not_make_up_the_recommended_number(tmp_path: Path) -> None:
+    """400 lines that are 40 over and over are 40 examples to learn from."""
+    repeated = datasets.check(data.write(tmp_path, [data.gemini(n % 40) for n in range(400)]))
+    (found,) = [item for item in repeated.findings if item.code == "D502"]
+    assert "400 examples, of which 40 differ" in found.message
+    assert "D502" not in datasets.check(data.write(tmp_path, [data.gemini(n) for n in range(400)])).counts
+
+
+def test_canned_answers_are_classes_too(tmp_path: Path) -> None:
+    """A few whole sentences that come as answers again and again are looked at as classes are."""
+    answers = ["I am sorry to hear that. " * 6, "Let me look that up for you, one moment please. " * 3]
+    values = [{"prompt": f"p {n}", "completion": answers[n % 50 == 0]} for n in range(500)]
+    (found,) = [item for item in datasets.check(data.write(tmp_path, values)).findings if item.code == "D606"][:1]
+    assert "98%" in found.message
+    assert len(found.message) < 120

@@ -23,6 +23,7 @@ from tuneline.datasets.findings import Findings
 from tuneline.datasets.inspect import inspect
 from tuneline.datasets.shapes import NotPlain, shapes
 from tuneline.datasets.survey import Survey, input_key
+from tuneline.errors import TunelineError
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -62,6 +63,37 @@ def test_any_bytes_give_a_report(body: bytes) -> None:
 def test_any_values_in_any_layout_give_a_report(items: list[Any], between: str) -> None:
     """Values of any shape, one a line or not, never crash a check."""
     _check(between.join(json.dumps(item) for item in items).encode("utf-8", "surrogatepass"))
+
+
+STRANGE = (
+    *("instruction", "input", "output", "context", "response", "system", "history", "conversations", "items", "prompt"),
+    *("completion", "question", "answers", "answer", "ideal", "chosen", "rejected", "preferred_output", "options"),
+    *("non_preferred_output", "messages", "from", "value", "role", "content", "text", "label", "Q", "A"),
+)
+strange = st.recursive(
+    st.one_of(st.none(), st.integers(), st.sampled_from(["", " ", "a", "human", "gpt", "user", "assistant", "system"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(STRANGE), inner, min_size=1, max_size=5)
+    ),
+    max_leaves=12,
+)
+
+
+@QUICK
+@given(st.lists(st.dictionaries(st.sampled_from(STRANGE), strange, min_size=1, max_size=6), min_size=1, max_size=4))
+def test_whatever_stands_in_the_fields_of_others_gives_a_report(items: list[dict[str, Any]]) -> None:
+    """Fields of other people's formats, filled in any way, never crash a check or a conversion."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = data.write(Path(folder), items)
+        report = datasets.check(path)
+        assert report.examples == len(items)
+        for to in ("gemini", "preference"):
+            try:
+                done = datasets.convert(path, to, f"{folder}/{to}.jsonl")
+            except TunelineError:
+                continue
+            assert done.examples == len(items)
+            assert datasets.check(f"{folder}/{to}.jsonl").format == to
 
 
 MUTATIONS: list[Callable[[bytes, random.Random], bytes]] = [

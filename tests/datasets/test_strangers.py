@@ -12,6 +12,7 @@ from tests.datasets import data
 from tuneline import datasets
 from tuneline.datasets import formats
 from tuneline.datasets.foreign import foreign
+from tuneline.errors import DatasetError, UsageError
 
 PROMPT, ANSWER = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
 
@@ -19,7 +20,7 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "Alpaca": {"instruction": "a", "input": "", "output": "b"},
     "Dolly": {"instruction": "a", "context": "", "response": "b", "category": "c"},
     "ShareGPT": {"id": "1", "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]},
-    "early ShareGPT": {"id": "1", "items": [{"from": "human", "value": "a"}]},
+    "early ShareGPT": {"id": "1", "items": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]},
     "TRL's DPO": {"prompt": "a", "chosen": "b", "rejected": "c"},
     "OpenAI's DPO": {"input": {"messages": [PROMPT]}, "preferred_output": [ANSWER], "non_preferred_output": [ANSWER]},
     "lists of messages": {"prompt": [PROMPT], "completion": [ANSWER]},
@@ -33,6 +34,12 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "batch prediction": {"request": {"contents": []}},
     "dataset viewer": {"row_idx": 1, "row": {"prompt": "a"}},
     "OpenAssistant": {"message_id": "1", "parent_id": None, "text": "a", "role": "prompter"},
+    "Self-Instruct": {"id": "seed_task_0", "instruction": "a", "instances": [{"input": "", "output": "b"}]},
+    "instruction, input, answer": {"instruction": "a", "input": "", "answer": "b"},
+    "labelled records": {"first": "a", "second": "b", "label": "c"},
+    "to choose from": {"question": "a", "options": ["b", "c"], "answer": "A"},
+    "Q and A": {"Q": "a", "A": "b"},
+    "texts under texts": {f"how about {n}": "b" for n in range(6)},
     "HumanEval": {"task_id": "1", "prompt": "def f():", "canonical_solution": "    pass"},
     "pre-training": {"text": "a"},
 }
@@ -40,14 +47,118 @@ FOREIGN: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_format_of_others_is_one_error_with_its_name_and_the_way_out(name: str, tmp_path: Path) -> None:
-    """Forty such lines are one finding, at the first, which names the format and says what to write instead."""
-    values = [{**FOREIGN[name], "n": n} if name != "pre-training" else {"text": f"a {n}"} for n in range(40)]
-    report = datasets.check(data.write(tmp_path, values))
-    assert (report.format, report.container, report.counts) == ("unknown", "jsonl", {"D108": 1})
-    (found,) = report.findings
+    """Such lines are one error, at the first, which names the format and says what to write instead."""
+    text = json.dumps(FOREIGN[name])
+    report = datasets.check(data.write(tmp_path, [text.replace('"a"', f'"a {n}"') for n in range(15)]))
+    assert (report.format, report.container, report.errors) == ("unknown", "jsonl", 1)
+    (found,) = [item for item in report.findings if item.severity == "error"]
+    assert found.code == "D108"
     assert found.line == 1
     assert name in found.message
     assert found.hint
+
+
+SPOKEN = [("system", "s"), ("user", "q {n}"), ("assistant", "r {n}")]
+
+
+def _said(*turns: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"role": role, "content": text} for role, text in turns]
+
+
+READ: list[tuple[dict[str, Any], list[tuple[str, str]], str]] = [
+    ({"instruction": "q {n}", "input": "", "output": "r {n}", "text": "all of it"}, SPOKEN[1:], "gemini"),
+    ({"instruction": "q", "input": "{n}", "output": "r"}, [("user", "q\n\n{n}"), ("assistant", "r")], "gemini"),
+    ({"instruction": "q {n}", "system": "s", "history": [], "output": "r {n}"}, SPOKEN, "gemini"),
+    (
+        {"instruction": "q {n}", "history": [["a", "b"]], "output": "r {n}"},
+        [("user", "a"), ("assistant", "b"), *SPOKEN[1:]],
+        "gemini",
+    ),
+    ({"instruction": "q", "context": "{n}", "response": "r"}, [("user", "q\n\n{n}"), ("assistant", "r")], "gemini"),
+    (
+        {
+            "conversations": [
+                {"from": "system", "value": "s"},
+                {"from": "human", "value": "q {n}"},
+                {"from": "gpt", "value": "r {n}"},
+            ]
+        },
+        SPOKEN,
+        "openai-messages",
+    ),
+    ({"prompt": _said(*SPOKEN[:2]), "completion": _said(SPOKEN[2])}, SPOKEN, "gemini"),
+    (
+        {"context": "c", "question": "q {n}", "answers": {"text": ["r {n}", "x"], "answer_start": [0, 0]}},
+        [("user", "c\n\nq {n}"), ("assistant", "r {n}")],
+        "gemini",
+    ),
+    ({"input": _said(*SPOKEN[:2]), "ideal": "r {n}"}, SPOKEN, "openai-messages"),
+    ({"Q": "q {n}", "A": "r {n}"}, SPOKEN[1:], "palm-text"),
+    ({"prompt": "q {n}", "canonical_solution": "r {n}"}, SPOKEN[1:], "gemini-api"),
+    ({"prompt": "q {n}", "chosen": "r {n}", "rejected": "x"}, SPOKEN[1:], "preference"),
+    (
+        {"prompt": "q {n}", "chosen": _said(*SPOKEN[1:]), "rejected": _said(SPOKEN[1], ("assistant", "x"))},
+        SPOKEN[1:],
+        "preference",
+    ),
+    (
+        {
+            "input": {"messages": _said(*SPOKEN[:2])},
+            "preferred_output": _said(SPOKEN[2]),
+            "non_preferred_output": _said(("assistant", "x")),
+        },
+        SPOKEN,
+        "preference",
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "turns", "to"), READ)
+def test_what_says_plainly_what_is_asked_and_answered_is_converted(
+    value: dict[str, Any], turns: list[tuple[str, str]], to: str, tmp_path: Path
+) -> None:
+    """The turns of the copy are those of the original; the command that makes it stands in the hint."""
+    texts = [json.dumps({"id": "x", **value}).replace("{n}", str(n)) for n in range(25)]
+    source, output = data.write(tmp_path, texts), str(tmp_path / "out.jsonl")
+    (found,) = [item for item in datasets.check(source).findings if item.code == "D108"]
+    assert f"tuneline convert {source} --to " in found.hint
+    done = datasets.convert(source, to, output)
+    assert (done.source_format, done.examples, done.left_behind) == ("unknown", 25, {"id": 25})
+    read = [[(t.role, t.text) for t in example.turns] for example in datasets.read_examples(output)]
+    assert read == [[(role, text.replace("{n}", str(n))) for role, text in turns] for n in range(25)]
+    if to == "preference":
+        assert {example.rejected for example in datasets.read_preferences(output)} == {"x"}
+
+
+def test_content_is_checked_whoever_s_the_format_is(tmp_path: Path) -> None:
+    """Repetitions, contradictions, empty answers and leakage are told of Alpaca's records as of any."""
+    values = [{"instruction": f"q {n}", "input": "", "output": f"r {n}"} for n in range(30)]
+    values += [values[0], {**values[1], "output": "other"}, {**values[2], "output": " "}]
+    held = data.write(tmp_path, [values[3], {"instruction": "new", "output": "r"}], name="held.jsonl")
+    report = datasets.check(data.write(tmp_path, values), against=held)
+    assert {code: report.counts.get(code) for code in ("D108", "D404", "D601", "D603", "D604")} == {
+        "D108": 1,
+        "D404": 1,
+        "D601": 1,
+        "D603": 1,
+        "D604": 1,
+    }
+    assert report.leakage == {"examples": 1}
+    assert report.statistics["read"] == 32
+
+
+def test_a_field_that_nobody_knows_is_not_lost(tmp_path: Path) -> None:
+    """What may be part of the question stops the conversion; its lines are named."""
+    values = [{"question": f"q {n}", "hint": "think", "answer": "r"} for n in range(5)]
+    output = tmp_path / "out.jsonl"
+    with pytest.raises(DatasetError, match=r"no place for the field 'hint'.*lines 1 to 5"):
+        datasets.convert(data.write(tmp_path, values), "gemini", str(output))
+    values = [{"question": f"q {n}", "answer": "r"} for n in range(5)] + [{"name": "x"}]
+    with pytest.raises(DatasetError, match="unlike the first"):
+        datasets.convert(data.write(tmp_path, values), "gemini", str(output))
+    with pytest.raises(UsageError, match="question and answer records, not preference"):
+        datasets.convert(data.write(tmp_path, values), "preference", str(output))
+    assert not output.exists()
 
 
 def test_no_known_format_is_taken_for_anothers() -> None:

@@ -23,4 +23,7 @@ def command(dataset: str, to: str, output: str, form: str | None, default_contex
     from tuneline import datasets
 
     done = datasets.convert(dataset, to, output, format=form, default_context=default_context)
-    click.echo(f"wrote {output}: {done.examples:,} examples, from {done.source_format} to {done.format}", err=True)
+    origin = "another's format" if done.source_format == "unknown" else done.source_format
+    click.echo(f"wrote {output}: {done.examples:,} examples, from {origin} to {done.format}", err=True)
+    for path, number in done.left_behind.items():
+        click.echo(f"left behind: {path}, in {number:,} examples", err=True)

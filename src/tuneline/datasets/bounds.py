@@ -13,8 +13,10 @@ from tuneline.datasets.tokens import Tokens
 TRAINING, EVALUATION = "training", "evaluation"
 
 
-def check_counts(survey: Survey, bounds: Limits, size: int, purpose: str, findings: Findings) -> None:
-    """Examples, authors and bytes of the whole set."""
+def check_counts(
+    survey: Survey, bounds: Limits, size: int, purpose: str, findings: Findings, *, repeated: int = 0
+) -> None:
+    """Examples, authors and bytes of the whole set, `repeated` of whose lines occur before."""
     n, whose = survey.records, bounds.target
     if bounds.formats and survey.form not in (*bounds.formats, formats.UNKNOWN):
         wanted = bounds.formats[0]
@@ -30,8 +32,10 @@ def check_counts(survey: Survey, bounds: Limits, size: int, purpose: str, findin
         low, high = bounds.min_evaluation_examples, bounds.max_evaluation_examples
     if low and n < low:
         findings.add(finding("D501", f"{n:,} examples; {whose} takes {low:,} or more"))
-    elif purpose == TRAINING and bounds.recommended_examples and n < bounds.recommended_examples:
-        findings.add(finding("D502", f"{n:,} examples; {bounds.recommended_examples:,} or more are recommended"))
+    elif purpose == TRAINING and bounds.recommended_examples and n - repeated < bounds.recommended_examples:
+        differ = f", of which {n - repeated:,} differ" if repeated else ""
+        what = f"{n:,} examples{differ}; {bounds.recommended_examples:,} or more are recommended"
+        findings.add(finding("D502", what))
     if high and n > high:
         findings.add(finding("D503", f"{n:,} examples; {whose} takes {high:,} at most"))
     multimodal = bounds.max_multimodal_examples

@@ -158,7 +158,7 @@ def _report(source: Source, options: Options, other: Source | None) -> Report:
             leaked = _leakage(read, other, options, limit, findings)
     figures = statistics.gather(sample, gathered, limit, options)
     if gathered.records and not read.where.is_something_else:
-        bounds.check_counts(gathered, limit, source.stored_bytes, options.purpose, findings)
+        bounds.check_counts(gathered, limit, source.stored_bytes, options.purpose, findings, repeated=repeats.exact)
         bounds.check_lengths(gathered, limit, figures.counted, findings)
         content.check_outliers(gathered, findings)
         content.check_classes(gathered, findings)
@@ -257,17 +257,13 @@ def _about_the_file(read: Surveyed, findings: Findings) -> None:
         findings.add(finding("D106", f"{gathered.blank:,} {what} blank", line=gathered.first_blank))
     if where.container in IN_WORDS:
         takes_lists, known = read.form == formats.GEMINI_API, read.form != formats.UNKNOWN
-        findings.add(
-            finding(
-                "D107",
-                f"the examples are in {IN_WORDS[where.container]}"
-                + (f" ({where.wrapper})" if where.wrapper else "")
-                + ", not one a line",
-                severity=NOTE if takes_lists else "",
-                hint=f"tuneline convert {source.uri} --to {read.form} -o NEW.jsonl" if known else "write one a line",
-            )
-        )
+        words = IN_WORDS[where.container] + (f" ({where.wrapper})" if where.wrapper else "")
+        what = f"the examples are in {words}, not one a line"
+        if where.container == CONCATENATED and gathered.records == 1:
+            what = "the file is one JSON value that runs over several lines"
+        hint = f"tuneline convert {source.uri} --to {read.form} -o NEW.jsonl" if known else ""
+        findings.add(finding("D107", what, severity=NOTE if takes_lists else "", hint=hint))
     # Where no record is an object, that is told of each, and there are no keys to tell a format by.
     if read.form == formats.UNKNOWN and sum(findings.counts[code] for code in NO_OBJECT) < gathered.records:
-        what, hint, line = unknown(source, where)
-        findings.add(finding("D108", what, line=line, hint=hint))
+        found = unknown(source, where)
+        findings.add(finding("D108", found.what, line=found.line, hint=found.hint))

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tuneline.datasets import formats
 from tuneline.datasets.findings import Findings, finding
 from tuneline.datasets.model import Turn
 from tuneline.datasets.rows import EXAMPLE
@@ -58,15 +59,19 @@ def check_classes(survey: Survey, findings: Findings) -> None:
         return
     name, most = classes.most_common(1)[0]
     if len(classes) == 1:
-        findings.add(finding("D606", f"every output is {name!r}: there is nothing to learn"))
+        findings.add(finding("D606", f"every output is {_shown(name)}: there is nothing to learn"))
         return
     if most > DOMINANT * n:
-        findings.add(finding("D606", f"the class {name!r} has {most / n:.0%} of the {n:,} examples"))
+        findings.add(finding("D606", f"the class {_shown(name)} has {most / n:.0%} of the {n:,} examples"))
     even = n / len(classes)
     rare = [(number, label) for label, number in classes.items() if number < RARE * even]
     if rare:
-        shown = ", ".join(f"{label!r} ({number:,})" for number, label in sorted(rare)[:5])
+        shown = ", ".join(f"{_shown(label)} ({number:,})" for number, label in sorted(rare)[:5])
         findings.add(finding("D606", f"{len(rare)} of {len(classes)} classes are rare: {shown}"))
+
+
+def _shown(label: str) -> str:
+    return repr(label if len(label) <= 60 else label[:57] + "...")
 
 
 def check_frame(sample: list[tuple[np.void, list[Turn]]], survey: Survey, findings: Findings) -> None:
@@ -79,7 +84,8 @@ def check_frame(sample: list[tuple[np.void, list[Turn]]], survey: Survey, findin
     texts = [text for _, text in single]
     frame, share = _frame(texts)
     if not frame:
-        if not _common_end(texts):
+        # Of another's format the fields themselves may say what is asked: its conversion is checked again.
+        if not _common_end(texts) and survey.form != formats.UNKNOWN:
             findings.add(finding("D607", "the inputs share no instruction, and no example has a system text"))
         return
     if share == 1.0:

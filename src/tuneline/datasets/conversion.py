@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -11,10 +13,10 @@ import orjson
 
 from tuneline.datasets import formats
 from tuneline.datasets.containers import JSONL, Record, layout, records
-from tuneline.datasets.findings import KEPT, Findings
+from tuneline.datasets.findings import KEPT, Findings, finding
 from tuneline.datasets.inspect import inspect
 from tuneline.datasets.model import ASSISTANT, SYSTEM, USER, Turn
-from tuneline.datasets.reading import dataset_error, form_of, known_format, refuse_unknown
+from tuneline.datasets.reading import dataset_error, form_of, known_format, unknown
 from tuneline.datasets.scan import Scan
 from tuneline.datasets.shapes import Batch
 from tuneline.datasets.sources import open_source, refuse
@@ -27,15 +29,14 @@ from tuneline.datasets.typed import (
     TextPart,
     UserContent,
 )
-from tuneline.datasets.walk import Walked
+from tuneline.datasets.walked import Walked
 from tuneline.datasets.writing import new_file
 from tuneline.errors import DatasetError, Problem, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
-TARGETS = tuple(name for name in formats.FORMATS if name != formats.PREFERENCE)
-"""What can be converted to: a preference cannot be made from an answer."""
+_INDEX = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,8 @@ class Converted:
     source_format: str
     format: str
     examples: int
+    left_behind: dict[str, int]
+    """Path of a field that is no part of an example → how many had it."""
 
 
 def convert(uri: str, to: str, output: str, *, format: str | None = None, default_context: str = "") -> Converted:
@@ -52,7 +55,8 @@ def convert(uri: str, to: str, output: str, *, format: str | None = None, defaul
 
     `default_context` becomes the system text of examples that have none. Raises `DatasetError` that names every line
     which is invalid or holds something that `to` has no place for (further turns, a system text, functions, files, a
-    rejected answer); then nothing is written.
+    rejected answer); then nothing is written. Fields that are no part of an example (an id, a category) stay behind.
+    Of the formats of others those are taken that `foreign` has a kind for.
     """
     to = known_format(to)
     with open_source(uri) as source, new_file(output, made_from=uri) as file:
@@ -61,8 +65,13 @@ def convert(uri: str, to: str, output: str, *, format: str | None = None, defaul
             raise refuse(uri, f"this is {where.is_something_else}", "export the data as JSON lines in UTF-8")
         form = known_format(format) if format else form_of(source, where)
         if form == formats.UNKNOWN:
-            raise refuse_unknown(source, where)
-        if to == formats.PREFERENCE and form != to:
+            found = unknown(source, where)
+            if not found.convertible:
+                raise refuse(uri, found.what, found.hint)
+            if to not in found.convertible:
+                fix = f"choose {' or '.join(found.convertible)}"
+                raise UsageError([Problem(where="--to", what=f"{found.what}, not {to}", fix=fix)])
+        elif to == formats.PREFERENCE and form != to:
             raise UsageError([Problem(where="--to", what="a preference needs a rejected answer", fix="add one first")])
         work = _Converting(source.fd, form, to, file, default_context)
         if where.container == JSONL:
@@ -75,7 +84,7 @@ def convert(uri: str, to: str, output: str, *, format: str | None = None, defaul
         work.raise_problems(uri)
         if not work.written:
             raise refuse(uri, "the file holds no example", "check what wrote it")
-        return Converted(source_format=form, format=to, examples=work.written)
+        return Converted(source_format=form, format=to, examples=work.written, left_behind=dict(work.left_behind))
 
 
 class _Converting(Scan):
@@ -89,6 +98,7 @@ class _Converting(Scan):
         """What there is no place for → the lines, as first and last of each run of examples."""
         self.last: tuple[int, str] = (0, "")
         self.written = 0
+        self.left_behind: Counter[str] = Counter()
         if form in (to, formats.PREFERENCE) or to not in _PAIRS or default_context:
             # The typed shapes hold what a pair needs and no more: no rejected answer.
             self.shapes = []
@@ -111,15 +121,21 @@ class _Converting(Scan):
         if self.form == self.to and not self.context:
             self._put(seen.value)
             return
-        lost = lacking(seen.walked, seen.value, self.to, self.context, same=self.form == self.to)
+        turns = seen.walked.turns
+        if not turns:
+            what = "an example of no known format, unlike the first"
+            self.findings.add(finding("D108", what, line=record.line, column=record.column, hint="leave it out"))
+            return
+        lost = lacking(seen.walked, self.to, self.context)
         if lost:
             self._lose(record.line, lost)
             return
         self.last = (record.line, "")
-        turns = seen.walked.turns
+        self.left_behind.update(seen.walked.beside)
+        self.left_behind.update(_INDEX.sub("[]", path) for code, path, *_ in seen.walked.problems if code == "D303")
         if self.context and turns[0].role != SYSTEM:
             turns = [Turn(role=SYSTEM, text=self.context), *turns]
-        self._put(write_example(turns, self.to))
+        self._put(write_example(turns, self.to, seen.walked.rejected))
 
     def _put(self, value: object) -> None:
         self.file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
@@ -159,10 +175,12 @@ def record_at(fd: int, offset: int, length: int, line: int) -> Record:
     return Record(data=os.pread(fd, length, offset), offset=offset, line=line)
 
 
-def lacking(walked: Walked, value: object, to: str, context: str, *, same: bool = False) -> str:
+def lacking(walked: Walked, to: str, context: str) -> str:
     """What of an example the format `to` has no place for, in words; '' where it carries all of it."""
     roles = [turn.role for turn in walked.turns]
-    if walked.rejected and not same:
+    if walked.unread:
+        return f"the field {walked.unread[0]!r} (remove it first, if the model is not to see it)"
+    if walked.rejected and to != formats.PREFERENCE:
         return "a rejected answer"
     if walked.functions:
         return "functions"
@@ -182,8 +200,8 @@ def lacking(walked: Walked, value: object, to: str, context: str, *, same: bool 
     return ""
 
 
-def write_example(turns: list[Turn], to: str) -> dict[str, object]:
-    """The turns as one example of the format, which has a place for them."""
+def write_example(turns: list[Turn], to: str, rejected: str = "") -> dict[str, object]:
+    """The turns as one example of the format, which has a place for them; `rejected` is of a preference."""
     system = next((turn.text for turn in turns if turn.role == SYSTEM), "")
     spoken = [turn for turn in turns if turn.role != SYSTEM]
     if to in formats.MARKS:
@@ -195,11 +213,17 @@ def write_example(turns: list[Turn], to: str) -> dict[str, object]:
     if to in (formats.OPENAI, formats.GEMINI_1_0):
         names = {ASSISTANT: "model" if to == formats.GEMINI_1_0 else "assistant"}
         return {"messages": [{"role": names.get(turn.role, turn.role), "content": turn.text} for turn in turns]}
-    contents = [
-        {"role": "model" if turn.role == ASSISTANT else "user", "parts": [{"text": turn.text}]} for turn in spoken
-    ]
     instruction = {"systemInstruction": {"parts": [{"text": system}]}} if system else {}
+    contents = [_content(turn.role, turn.text) for turn in spoken]
+    if to == formats.PREFERENCE:
+        answers = [(spoken[-1].text, 1), (rejected, 0)]
+        completions = [{"score": score, "completion": _content(ASSISTANT, text)} for text, score in answers]
+        return {**instruction, "contents": contents[:-1], "completions": completions}
     return {**instruction, "contents": contents}
+
+
+def _content(role: str, text: str) -> dict[str, object]:
+    return {"role": "model" if role == ASSISTANT else "user", "parts": [{"text": text}]}
 
 
 def _gemini_pairs(inputs: list[str], outputs: list[str]) -> list[GeminiPair]:

@@ -20,7 +20,7 @@ from tuneline.datasets.catalogue import ERROR
 from tuneline.datasets.containers import JSONL, Layout, Record, layout, records
 from tuneline.datasets.findings import Findings
 from tuneline.datasets.inspect import inspect
-from tuneline.datasets.reading import form_of, known_format, refuse_unknown
+from tuneline.datasets.reading import form_of, known_format, unknown
 from tuneline.datasets.sources import Source, open_source, refuse
 from tuneline.datasets.writing import new_file
 
@@ -60,8 +60,8 @@ class Fixed:
 def fix(uri: str, output: str, *, format: str | None = None) -> Fixed:
     """Writes the corrected copy at `output`, and every change as a line of `output` + `.changes.jsonl`.
 
-    Raises `DatasetError` where there is nothing to correct (no readable file, no JSON, no known format), `UsageError`
-    where `output` is the dataset itself.
+    Of another's format that can be read the copy is in that format too. Raises `DatasetError` where there is nothing
+    to correct (no readable file, no JSON, no format that anybody knows), `UsageError` where `output` is the dataset.
     """
     done = Fixed(changes_uri=f"{output}.changes.jsonl")
     with (
@@ -73,8 +73,8 @@ def fix(uri: str, output: str, *, format: str | None = None) -> Fixed:
         if where.is_something_else:
             raise refuse(uri, f"this is {where.is_something_else}", "export the data as JSON lines in UTF-8")
         form = known_format(format) if format else form_of(source, where)
-        if form == formats.UNKNOWN:
-            raise refuse_unknown(source, where)
+        if form == formats.UNKNOWN and not (found := unknown(source, where)).convertible:
+            raise refuse(uri, found.what, found.hint)
         for value, changes in _corrected(source, where, form):
             for change in changes:
                 done.changes[change.code] += 1

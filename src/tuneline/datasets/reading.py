@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from tuneline.datasets import formats
@@ -13,7 +14,7 @@ from tuneline.datasets.inspect import inspect, sniff
 from tuneline.datasets.model import SYSTEM, Example, Preference, Turn
 from tuneline.datasets.sources import Source, open_source, refuse
 from tuneline.datasets.syntax import decode, parse
-from tuneline.datasets.walk import Walked
+from tuneline.datasets.walked import Walked
 from tuneline.errors import DatasetError, Problem, UsageError
 
 SNIFFED = 200
@@ -36,8 +37,20 @@ def form_of(source: Source, where: Layout) -> str:
     return sniff(list(islice(records(source.fd, source.size, where), SNIFFED)))
 
 
-def unknown(source: Source, where: Layout) -> tuple[str, str, int]:
-    """What the examples of no known format are, what to do about it ('' if nobody knows), and the line of the first."""
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """What is to be said of a dataset of no known format."""
+
+    what: str
+    hint: str
+    line: int
+    """Of the first example."""
+    convertible: tuple[str, ...]
+    """The formats that `tuneline convert` makes of it."""
+
+
+def unknown(source: Source, where: Layout) -> Unknown:
+    """What the examples are, by the first of them, and what to do about it."""
     first: dict[str, object] = {}
     line = 1
     for record in islice(records(source.fd, source.size, where), SNIFFED):
@@ -46,16 +59,25 @@ def unknown(source: Source, where: Layout) -> tuple[str, str, int]:
             first, line = value, record.line
             break
     theirs = foreign(first)
-    if theirs is not None:
-        return f"no known format: the examples are {theirs.name}", theirs.way, line
-    keys = ", ".join(repr(key[:40]) for key in list(first)[:8]) or "none"
-    return f"no known format; the first example's keys are {keys}", "", line
+    if theirs is None:
+        keys = ", ".join(repr(key[:40]) for key in list(first)[:8]) or "none"
+        hint = f"write one of {', '.join(formats.FORMATS)}: docs/datasets.md shows them"
+        return Unknown(
+            what=f"no known format; the first example's keys are {keys}", hint=hint, line=line, convertible=()
+        )
+    what = f"no known format: the examples are {theirs.name}"
+    if not theirs.kind:
+        return Unknown(what=what, hint=theirs.way, line=line, convertible=())
+    pairs = tuple(name for name in formats.FORMATS if name != formats.PREFERENCE)
+    convertible = (formats.PREFERENCE,) if theirs.preference else pairs
+    hint = f"tuneline convert {source.uri} --to {convertible[0]} -o NEW.jsonl reads them"
+    return Unknown(what=what, hint=hint, line=line, convertible=convertible)
 
 
 def refuse_unknown(source: Source, where: Layout) -> DatasetError:
     """The error of a dataset of no known format."""
-    what, way, _ = unknown(source, where)
-    return refuse(source.uri, what, way or f"known are {', '.join(formats.FORMATS)}")
+    found = unknown(source, where)
+    return refuse(source.uri, found.what, found.hint)
 
 
 def known_format(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tuneline.datasets.catalogue import CHECKS, ERROR, SEVERITIES
+from tuneline.datasets.catalogue import CHECKS, SEVERITIES
 from tuneline.datasets.findings import Finding
 from tuneline.datasets.report import Report
 
@@ -55,7 +55,9 @@ def _place(item: Finding) -> str:
 def _figures(report: Report) -> list[str]:
     figures, tokens, cost = report.statistics, report.tokens, report.cost
     lines = []
-    for name in ("input", "output"):
+    if 0 < figures["read"] < report.examples:
+        lines.append(f"of the {figures['read']:,} sound examples:")
+    for name in ("input", "output") if figures["read"] else ():
         length: dict[str, Any] = figures[f"{name}_characters"]
         lines.append(
             f"{name}: {length['total']:,} characters, median {length['median']:,}, 95 % up to {length['p95']:,}, "
@@ -64,11 +66,11 @@ def _figures(report: Report) -> list[str]:
     if tokens["total"]:
         error = "exact" if tokens["exact"] else f"± {tokens['error']:.1%}"
         lines.append(f"tokens: {tokens['total']:,} ({error}; {tokens['method']})")
-    if report.duplicates["input"] or report.duplicates["exact"] or report.contradictions:
+    exact, inputs = report.duplicates["exact"], report.duplicates["input"]
+    if inputs or exact:
+        share = f" ({exact / report.examples:.0%} of the set; {report.examples - exact:,} differ)" if exact else ""
         lines.append(
-            f"duplicates: {report.duplicates['exact']:,} lines ({report.duplicates['exact'] / report.examples:.0%} of "
-            f"the set), {report.duplicates['input']:,} inputs; "
-            f"contradictions: {report.contradictions:,}"
+            f"duplicates: {exact:,} lines{share}, {inputs:,} inputs; contradictions: {report.contradictions:,}"
         )
     if report.leakage["examples"]:
         leaked = report.leakage["examples"]
@@ -79,5 +81,6 @@ def _figures(report: Report) -> list[str]:
         )
     errors = report.errors
     others = sum(report.counts.values()) - errors
-    lines.append(f"{errors:,} {'error' if errors == 1 else ERROR + 's'}, {others:,} warnings and notes")
+    told = "warning or note" if others == 1 else "warnings and notes"
+    lines.append(f"{errors:,} {'error' if errors == 1 else 'errors'}, {others:,} {told}")
     return lines

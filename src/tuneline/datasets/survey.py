@@ -21,7 +21,7 @@ MAX_CLASSES = 100
 """Distinct outputs up to which a set is looked at as a classification."""
 SHORT = 256
 """Characters up to which a key is hashed as UTF-8 whatever it holds."""
-MAX_LABEL = 80
+MAX_LABEL = 200
 """Characters of the longest label."""
 
 

@@ -9,7 +9,7 @@ import json
 
 from tuneline.datasets.model import ASSISTANT, SYSTEM, USER, Turn
 from tuneline.datasets.places import step
-from tuneline.datasets.walk import Walked, check_order, kind, object_list, unknown_keys
+from tuneline.datasets.walked import Walked, check_order, kind, object_list, role_field, unknown_keys
 
 ROLES = {"user": USER, "model": ASSISTANT, "function": USER, "tool": USER}
 TOP = (
@@ -168,8 +168,6 @@ def _contents(walked: Walked, value: dict, declared: set[str] | None) -> list[tu
 
 
 def _role(walked: Walked, content: dict, path: str) -> str | None:
-    from tuneline.datasets.walk import role_field
-
     if content.get("role") == "system":
         walked.say("D405", step(path, "role"), "a system turn among the contents", "move it to systemInstruction")
         return SYSTEM
