@@ -151,8 +151,10 @@ def test_a_field_that_nobody_knows_is_not_lost(tmp_path: Path) -> None:
     """What may be part of the question stops the conversion; its lines are named."""
     values = [{"question": f"q {n}", "hint": "think", "answer": "r"} for n in range(5)]
     output = tmp_path / "out.jsonl"
-    with pytest.raises(DatasetError, match=r"no place for the field 'hint'.*lines 1 to 5"):
+    with pytest.raises(DatasetError, match=r"no place for the field hint: lines 1 to 5.*--drop hint"):
         datasets.convert(data.write(tmp_path, values), "gemini", str(output))
+    done = datasets.convert(data.write(tmp_path, values), "gemini", str(tmp_path / "dropped.jsonl"), drop=["hint"])
+    assert done.left_behind == {"hint": 5}
     values = [{"question": f"q {n}", "answer": "r"} for n in range(5)] + [{"name": "x"}]
     with pytest.raises(DatasetError, match="unlike the first"):
         datasets.convert(data.write(tmp_path, values), "gemini", str(output))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,6 +36,7 @@ from tuneline.errors import DatasetError, Problem, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+FIELD = "the field "
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -50,13 +51,22 @@ class Converted:
     """Path of a field that is no part of an example → how many had it."""
 
 
-def convert(uri: str, to: str, output: str, *, format: str | None = None, default_context: str = "") -> Converted:
+def convert(
+    uri: str,
+    to: str,
+    output: str,
+    *,
+    format: str | None = None,
+    default_context: str = "",
+    drop: Collection[str] = (),
+) -> Converted:
     """Writes the dataset at `output` in format `to`, one example a line.
 
     `default_context` becomes the system text of examples that have none. Raises `DatasetError` that names every line
     which is invalid or holds something that `to` has no place for (further turns, a system text, functions, files, a
     rejected answer); then nothing is written. Fields that are no part of an example (an id, a category) stay behind.
-    Of the formats of others those are taken that `foreign` has a kind for.
+    Of the formats of others those are taken that `foreign` has a kind for; fields of them that nobody here can know are
+    refused like the rest, unless `drop` names them.
     """
     to = known_format(to)
     with open_source(uri) as source, new_file(output, made_from=uri) as file:
@@ -73,7 +83,7 @@ def convert(uri: str, to: str, output: str, *, format: str | None = None, defaul
                 raise UsageError([Problem(where="--to", what=f"{found.what}, not {to}", fix=fix)])
         elif to == formats.PREFERENCE and form != to:
             raise UsageError([Problem(where="--to", what="a preference needs a rejected answer", fix="add one first")])
-        work = _Converting(source.fd, form, to, file, default_context)
+        work = _Converting(source.fd, form, to, file, default_context, drop)
         if where.container == JSONL:
             work.run(where.start, source.size)
         else:
@@ -90,9 +100,11 @@ def convert(uri: str, to: str, output: str, *, format: str | None = None, defaul
 class _Converting(Scan):
     """Writes each line in the target format."""
 
-    def __init__(self, fd: int, form: str, to: str, file: BinaryIO, default_context: str) -> None:
+    def __init__(
+        self, fd: int, form: str, to: str, file: BinaryIO, default_context: str, drop: Collection[str]
+    ) -> None:
         super().__init__(fd, form)
-        self.form, self.to, self.file, self.context = form, to, file, default_context
+        self.form, self.to, self.file, self.context, self.drop = form, to, file, default_context, drop
         self.findings = Findings(KEPT)
         self.lost: dict[str, list[list[int]]] = {}
         """What there is no place for → the lines, as first and last of each run of examples."""
@@ -126,12 +138,12 @@ class _Converting(Scan):
             what = "an example of no known format, unlike the first"
             self.findings.add(finding("D108", what, line=record.line, column=record.column, hint="leave it out"))
             return
-        lost = lacking(seen.walked, self.to, self.context)
+        lost = lacking(seen.walked, self.to, self.context, self.drop)
         if lost:
             self._lose(record.line, lost)
             return
         self.last = (record.line, "")
-        self.left_behind.update(seen.walked.beside)
+        self.left_behind.update([*seen.walked.beside, *seen.walked.unread])
         self.left_behind.update(_INDEX.sub("[]", path) for code, path, *_ in seen.walked.problems if code == "D303")
         if self.context and turns[0].role != SYSTEM:
             turns = [Turn(role=SYSTEM, text=self.context), *turns]
@@ -152,11 +164,12 @@ class _Converting(Scan):
     def raise_problems(self, uri: str) -> None:
         """Raises one error with all lines that are invalid or lose something."""
         problems = list(dataset_error(uri, self.findings).problems) if self.findings.errors else []
-        fix = f"leave these lines out, or choose a format with a place for it ({formats.GEMINI} has most)"
-        problems += [
-            Problem(where=f"{uri}:{runs[0][0]}", what=f"{self.to} has no place for {what}: {_lines(runs)}", fix=fix)
-            for what, runs in self.lost.items()
-        ]
+        for what, runs in self.lost.items():
+            fix = f"leave these lines out, or choose a format with a place for it ({formats.GEMINI} has most)"
+            if what.startswith(FIELD):
+                fix = f"is it part of the question? Join them; if it is none, --drop {what.removeprefix(FIELD)}"
+            where, named = f"{uri}:{runs[0][0]}", f"{self.to} has no place for {what}: {_lines(runs)}"
+            problems.append(Problem(where=where, what=named, fix=fix))
         if problems:
             raise DatasetError(problems, title="the dataset cannot be converted")
 
@@ -175,11 +188,12 @@ def record_at(fd: int, offset: int, length: int, line: int) -> Record:
     return Record(data=os.pread(fd, length, offset), offset=offset, line=line)
 
 
-def lacking(walked: Walked, to: str, context: str) -> str:
+def lacking(walked: Walked, to: str, context: str, drop: Collection[str]) -> str:
     """What of an example the format `to` has no place for, in words; '' where it carries all of it."""
     roles = [turn.role for turn in walked.turns]
-    if walked.unread:
-        return f"the field {walked.unread[0]!r} (remove it first, if the model is not to see it)"
+    unread = [name for name in walked.unread if name not in drop]
+    if unread:
+        return FIELD + unread[0]
     if walked.rejected and to != formats.PREFERENCE:
         return "a rejected answer"
     if walked.functions:
