@@ -152,7 +152,9 @@ def _fast(body: bytes, form: str) -> Survey:
 
 def _rows(survey: Survey) -> list[tuple[int, ...]]:
     # The carriage return belongs to neither, and only the fast path counts it to the line.
-    return [tuple(int(v) for n, v in enumerate(row) if n != 2) for batch in survey.rows.batches() for row in batch]
+    rows = [tuple(int(v) for n, v in enumerate(row) if n != 1) for batch in survey.rows.batches() for row in batch]
+    keys = [int(key) for keys in survey.rows.key_batches() for key in keys]
+    return [(key, *row) for key, row in zip(keys, rows, strict=True)]
 
 
 def _same(body: bytes, form: str) -> None:

@@ -68,10 +68,11 @@ def check_lengths(survey: Survey, bounds: Limits, tokens: Tokens, findings: Find
         ("characters", "inputs", bounds.max_input_characters),
         ("characters", "outputs", bounds.max_output_characters),
     )
+    longest = {name: getattr(survey.rows.lengths, name).max for name in ("both", "inputs", "outputs")}
     for unit, field, limit in limits:
-        if not limit:
-            continue
         scale = ratio if unit == "tokens" else 1.0
+        if not limit or longest[field] * scale <= limit:
+            continue
         for batch in survey.rows.batches():
             lengths = batch["inputs"].astype(np.int64) + batch["outputs"] if field == "both" else batch[field]
             for index in np.flatnonzero((lengths * scale > limit) & (batch["kind"] == EXAMPLE)).tolist():

@@ -34,22 +34,18 @@ def check_outliers(survey: Survey, findings: Findings) -> None:
     """Names examples far longer than the rest."""
     import numpy as np
 
-    kind = survey.rows.column("kind") == EXAMPLE
-    both = survey.rows.column("inputs") + survey.rows.column("outputs")
-    if np.count_nonzero(kind) < FEW or both.max() <= OUTLIER_CHARACTERS:
+    both = survey.rows.lengths.both
+    if both.max <= OUTLIER_CHARACTERS or len(both) < FEW:
         return
-    usual = float(np.percentile(both[kind], 90))
-    far = np.flatnonzero(kind & (both > max(OUTLIER_TIMES * usual, OUTLIER_CHARACTERS)))
-    for row in survey.rows.take(far):
-        length = int(row["inputs"]) + int(row["outputs"])
-        findings.add(
-            finding(
-                "D605",
-                f"{length:,} characters, where nine in ten examples have {usual:,.0f} at most",
-                line=int(row["line"]),
-                column=int(row["column"]),
-            )
-        )
+    (usual,) = both.quantiles([0.9])
+    far = max(OUTLIER_TIMES * usual, OUTLIER_CHARACTERS)
+    if both.max <= far:
+        return
+    for batch in survey.rows.batches():
+        for row in batch[(batch["kind"] == EXAMPLE) & (batch["inputs"] + batch["outputs"] > np.uint32(far))]:
+            length = int(row["inputs"]) + int(row["outputs"])
+            what = f"{length:,} characters, where nine in ten examples have {usual:,} at most"
+            findings.add(finding("D605", what, line=int(row["line"]), column=int(row["column"])))
 
 
 def check_classes(survey: Survey, findings: Findings) -> None:

@@ -92,6 +92,6 @@ def bounds(
     """
     cuts = [start]
     while (left := size - cuts[-1]) > 0:
-        length = min(most, max(least, left // (4 * processes)))
+        length = min(most, max(least, left // (2 * processes)))
         cuts.append(line_start(fd, min(cuts[-1] + length, size)))
     return list(pairwise(cuts))

@@ -57,15 +57,15 @@ def _together(fd: int, cuts: list[tuple[int, int]], form: str, kept: int, proces
             others = [running.enter_context(_another(fd, queue, file, form, kept)) for file in rows[1:]]
             # Where this process is interrupted, the others find no more ranges.
             running.callback(queue.seek, 0, os.SEEK_END)
+            ranges = helper.Ranges(fd, form, kept, rows[0], sums.take)
             while taken := helper.next_range(queue.fileno()):
-                done[taken[0]] = helper.survey_range(fd, *taken, form, kept, rows[0], sums.take)
+                done[taken[0]] = ranges.survey(*taken)
             for (process, results), file in zip(others, rows[1:], strict=True):
                 process.wait()
                 done |= _results(results, file)
-        total = Survey(form, kept=kept)
+        total, again = Survey(form, kept=kept), helper.Ranges(fd, form, kept, rows[0])
         for low, high in cuts:
-            found = done.pop(low, None)
-            total.merge(found or helper.survey_range(fd, low, high, form, kept, rows[0]))
+            total.merge(done.pop(low, None) or again.survey(low, high))
         total.rows.keep(files.pop_all())
     return total
 

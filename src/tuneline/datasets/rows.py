@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from tuneline.datasets.tally import Lengths
+
 if TYPE_CHECKING:
     import numpy as np
 
 FIELDS = [
-    ("key", "<u8"),  # hash of the input (of the whole record, where it could not be read as an example)
     ("offset", "<u8"),
     ("length", "<u4"),
     ("line", "<u4"),
@@ -21,6 +22,10 @@ FIELDS = [
     ("column", "<u4"),
     ("kind", "<u4"),
 ]
+"""Of a row. Its key, a hash of the input (of the whole record, where it could not be read as an example), stands apart
+with those of its neighbours."""
+KEY = 8
+"""Bytes of a key."""
 EXAMPLE, RAW = 0, 1
 """An example that was read; a record that only its bytes stand for."""
 HELD = 1 << 15
@@ -29,8 +34,6 @@ READ = 1 << 14
 """Rows read back at once."""
 PARTITION = 1 << 21
 """Keys that are sorted at once."""
-OFTEN = ("kind", "inputs", "outputs")
-"""Fields that every report looks at: they are read together."""
 
 
 def dtype() -> Any:
@@ -41,44 +44,80 @@ def dtype() -> Any:
 
 
 @dataclass(slots=True)
+class _Held:
+    """Rows in memory, and their keys."""
+
+    keys: np.ndarray
+    rows: np.ndarray
+    counted: bool = False
+    """Whether their lengths are."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """All rows."""
+        yield self.rows
+
+    def take(self, wanted: np.ndarray) -> list[np.ndarray]:
+        """The rows at ascending indexes."""
+        return [self.rows[wanted]]
+
+
+@dataclass(slots=True)
 class _Stored:
-    """Rows in a file, one after the other; what is added to the number of each one's line."""
+    """Keys in a file, then their rows; what is added to the number of each one's line."""
 
     file: BinaryIO | None
     at: int
     count: int
+    kind: np.dtype
     shift: int = 0
 
     def __len__(self) -> int:
         return self.count
 
-    def read(self, kind: np.dtype, low: int, high: int) -> np.ndarray:
-        """Rows low to high."""
+    @property
+    def keys(self) -> np.ndarray:
+        """All keys."""
         import numpy as np
 
-        rows = np.empty(high - low, dtype=kind)
-        os.preadv(self.file.fileno(), [rows], self.at + low * kind.itemsize)
-        rows["line"] += self.shift
-        return rows
+        keys = np.empty(self.count, dtype="<u8")
+        os.preadv(self.file.fileno(), [keys], self.at)
+        return keys
 
-    def take(self, kind: np.dtype, wanted: np.ndarray) -> list[np.ndarray]:
+    def batches(self) -> Iterator[np.ndarray]:
+        """All rows, some at a time."""
+        for low in range(0, self.count, READ):
+            yield self._read(low, min(low + READ, self.count))
+
+    def take(self, wanted: np.ndarray) -> list[np.ndarray]:
         """The rows at ascending indexes; few of many are read one by one."""
         import numpy as np
 
         if len(wanted) * 50 < self.count:
-            fd, size = self.file.fileno(), kind.itemsize
-            found = [os.pread(fd, size, self.at + index * size) for index in wanted.tolist()]
-            rows = np.frombuffer(bytearray().join(found), dtype=kind)
+            fd, size, at = self.file.fileno(), self.kind.itemsize, self.at + KEY * self.count
+            rows = np.frombuffer(
+                bytearray().join([os.pread(fd, size, at + index * size) for index in wanted.tolist()]), dtype=self.kind
+            )
             rows["line"] += self.shift
             return [rows]
         parts = []
         while len(wanted):
             first = int(wanted[0])
-            rows = self.read(kind, first, min(first + READ, self.count))
+            rows = self._read(first, min(first + READ, self.count))
             here = np.searchsorted(wanted, first + len(rows))
             parts.append(rows[wanted[:here] - first])
             wanted = wanted[here:]
         return parts
+
+    def _read(self, low: int, high: int) -> np.ndarray:
+        import numpy as np
+
+        rows = np.empty(high - low, dtype=self.kind)
+        os.preadv(self.file.fileno(), [rows], self.at + KEY * self.count + low * self.kind.itemsize)
+        rows["line"] += self.shift
+        return rows
 
 
 class Rows:
@@ -92,35 +131,36 @@ class Rows:
         self._dtype = dtype()
         self._file = file
         self._files = ExitStack()
-        self._pieces: list[np.ndarray | _Stored] = []
+        self._pieces: list[_Held | _Stored] = []
         self._pending: list[tuple[int, ...]] = []
         self._held_count = 0
-        self._columns: dict[str, np.ndarray] = {}
+        self._lengths = Lengths()
         self.count = 0
 
-    def append(self, *values: int) -> None:
-        """One row, its fields in the order of `FIELDS`."""
-        self._pending.append(values)
+    def append(self, key: int, *values: int) -> None:
+        """One row: its key, and its fields in the order of `FIELDS`."""
+        self._pending.append((key, *values))
         self.count += 1
         if len(self._pending) >= HELD:
             self._flush_pending()
 
-    def extend(self, batch: np.ndarray) -> None:
-        """A structured array of rows, which belongs to these from now on."""
+    def extend(self, keys: np.ndarray, rows: np.ndarray) -> None:
+        """Keys and a structured array of rows, which belong to these from now on."""
         self._flush_pending()
-        self.count += len(batch)
-        self._hold(batch)
+        self.count += len(rows)
+        self._hold(_Held(keys, rows))
 
     def adopt(self, later: Rows, shift: int) -> None:
         """Takes over the rows of a later range, whose lines are counted from their own beginning, and its files."""
         self._flush_pending()
         later._flush_pending()
+        self._lengths.merge(later._lengths)
         for piece in later._pieces:
             if isinstance(piece, _Stored):
                 piece.shift += shift
                 self._pieces.append(piece)
             else:
-                piece["line"] += shift
+                piece.rows["line"] += shift
                 self._hold(piece)
         self.count += later.count
         self._files.push(later._files.pop_all())
@@ -130,13 +170,14 @@ class Rows:
         if self._pending:
             import numpy as np
 
-            batch = np.array(self._pending, dtype=self._dtype)
+            keys = np.array([row[0] for row in self._pending], dtype="<u8")
+            rows = np.array([row[1:] for row in self._pending], dtype=self._dtype)
             self._pending = []
-            self._hold(batch)
+            self._hold(_Held(keys, rows))
 
-    def _hold(self, batch: np.ndarray) -> None:
-        self._pieces.append(batch)
-        self._held_count += len(batch)
+    def _hold(self, piece: _Held) -> None:
+        self._pieces.append(piece)
+        self._held_count += len(piece)
         if self._held_count >= HELD:
             self.store()
 
@@ -145,58 +186,67 @@ class Rows:
         self._flush_pending()
         if not self._held_count:
             return
+        self._count_lengths()
         if self._file is None:
             import tempfile
 
             file = tempfile.TemporaryFile(prefix="tuneline-rows-")  # noqa: SIM115 (closed by `close`)
             self._file = self._files.enter_context(file)
-        pieces: list[np.ndarray | _Stored] = []
-        at, size = self._file.seek(0, os.SEEK_END), self._dtype.itemsize
+        pieces: list[_Held | _Stored] = []
+        run: list[_Held] = []
         for piece in self._pieces:
-            if isinstance(piece, _Stored):
-                pieces.append(piece)
+            if isinstance(piece, _Held):
+                run.append(piece)
                 continue
-            self._file.write(piece.tobytes())
-            last = pieces[-1] if pieces else None
-            if (
-                isinstance(last, _Stored)
-                and not last.shift
-                and last.file is self._file
-                and last.at + last.count * size == at
-            ):
-                last.count += len(piece)
-            else:
-                pieces.append(_Stored(self._file, at, len(piece)))
-            at += len(piece) * size
+            pieces += self._written(run)
+            pieces.append(piece)
+            run = []
+        self._pieces = pieces + self._written(run)
         self._file.flush()
-        self._pieces, self._held_count = pieces, 0
+        self._held_count = 0
 
-    def batches(self, size: int = READ) -> Iterator[np.ndarray]:
-        """All rows, in order, a batch at a time."""
-        self._flush_pending()
-        for piece in self._pieces:
-            if isinstance(piece, _Stored):
-                for low in range(0, piece.count, size):
-                    yield piece.read(self._dtype, low, min(low + size, piece.count))
-            else:
-                yield piece
+    def _written(self, run: list[_Held]) -> list[_Stored]:
+        """Neighbours as one piece in the file."""
+        if not run:
+            return []
+        at = self._file.seek(0, os.SEEK_END)
+        self._file.writelines([piece.keys.tobytes() for piece in run])
+        self._file.writelines([piece.rows.tobytes() for piece in run])
+        return [_Stored(self._file, at, sum(map(len, run)), self._dtype)]
 
-    def column(self, name: str) -> np.ndarray:
-        """One field of all rows; read once, and kept until there are more rows."""
+    def _count_lengths(self) -> None:
         import numpy as np
 
-        known = self._columns.get(name)
-        if known is not None and len(known) == self.count:
-            return known
-        names = OFTEN if name in OFTEN else (name,)
-        columns = {field: np.empty(self.count, dtype=self._dtype[field]) for field in names}
-        base = 0
-        for batch in self.batches():
-            for field, values in columns.items():
-                values[base : base + len(batch)] = batch[field]
-            base += len(batch)
-        self._columns |= columns
-        return columns[name]
+        fresh = [piece for piece in self._pieces if isinstance(piece, _Held) and not piece.counted]
+        if not fresh:
+            return
+        kinds, inputs, outputs = (
+            np.concatenate([piece.rows[name] for piece in fresh]) for name in ("kind", "inputs", "outputs")
+        )
+        if kinds.any():
+            inputs, outputs = inputs[kinds == EXAMPLE], outputs[kinds == EXAMPLE]
+        self._lengths.add(inputs, outputs)
+        for piece in fresh:
+            piece.counted = True
+
+    @property
+    def lengths(self) -> Lengths:
+        """How long the examples are."""
+        self._flush_pending()
+        self._count_lengths()
+        return self._lengths
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """All rows, in order, some at a time."""
+        self._flush_pending()
+        for piece in self._pieces:
+            yield from piece.batches()
+
+    def key_batches(self) -> Iterator[np.ndarray]:
+        """All keys, in order, some at a time."""
+        self._flush_pending()
+        for piece in self._pieces:
+            yield piece.keys
 
     def take(self, indexes: np.ndarray) -> np.ndarray:
         """The rows at ascending indexes."""
@@ -206,12 +256,23 @@ class Rows:
         parts, base = [], 0
         for piece in self._pieces:
             low, high = np.searchsorted(indexes, [base, base + len(piece)])
-            wanted = indexes[low:high] - base
+            if high > low:
+                parts += piece.take(indexes[low:high] - base)
             base += len(piece)
-            if isinstance(piece, _Stored):
-                parts += piece.take(self._dtype, wanted)
-            elif high > low:
-                parts.append(piece[wanted])
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=self._dtype)
+
+    def examples(self, places: np.ndarray) -> np.ndarray:
+        """The rows of examples at ascending places among the examples."""
+        import numpy as np
+
+        if len(self.lengths) == self.count:
+            return self.take(places)
+        parts, base = [], 0
+        for batch in self.batches():
+            here = batch[batch["kind"] == EXAMPLE]
+            low, high = np.searchsorted(places, [base, base + len(here)])
+            parts.append(here[places[low:high] - base])
+            base += len(here)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=self._dtype)
 
     def partitions(self, of: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -219,18 +280,14 @@ class Rows:
         import numpy as np
 
         bits = ((of or self.count) // PARTITION).bit_length()
-        if not bits:
-            yield self.column("key"), np.arange(self.count)
-            return
         for part in range(1 << bits):
-            keys, indexes, base = [], [], 0
-            for batch in self.batches():
-                found = batch["key"]
-                here = np.flatnonzero(found >> np.uint64(64 - bits) == part)
-                keys.append(found[here])
+            found, indexes, base = [], [], 0
+            for keys in self.key_batches():
+                here = np.flatnonzero(keys >> np.uint64(64 - bits) == part) if bits else np.arange(len(keys))
+                found.append(keys[here] if bits else keys)
                 indexes.append(here + base)
-                base += len(batch)
-            yield np.concatenate(keys), np.concatenate(indexes)
+                base += len(keys)
+            yield np.concatenate(found or [np.zeros(0, dtype="<u8")]), np.concatenate(indexes or [np.arange(0)])
 
     def keep(self, files: ExitStack) -> None:
         """Takes over files that hold rows of these, to close them in the end."""
@@ -243,14 +300,15 @@ class Rows:
             if isinstance(piece, _Stored):
                 piece.file = file
 
-    def __getstate__(self) -> list[tuple[int, int]]:
+    def __getstate__(self) -> tuple[list[tuple[int, int]], Lengths]:
         """Places in the file: how a range's rows travel from one process to another."""
         self.store()
-        return [(piece.at, piece.count) for piece in self._pieces if isinstance(piece, _Stored)]
+        return [(piece.at, piece.count) for piece in self._pieces if isinstance(piece, _Stored)], self._lengths
 
-    def __setstate__(self, places: list[tuple[int, int]]) -> None:
+    def __setstate__(self, state: tuple[list[tuple[int, int]], Lengths]) -> None:
         self.__init__()
-        self._pieces = [_Stored(None, at, count) for at, count in places]
+        places, self._lengths = state
+        self._pieces = [_Stored(None, at, count, self._dtype) for at, count in places]
         self.count = sum(count for _, count in places)
 
     def close(self) -> None:

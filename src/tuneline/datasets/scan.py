@@ -40,10 +40,10 @@ Observe = Callable[[int, memoryview], None]
 class Scan:
     """Reads lines in order. What becomes of them is for the subclass to say: the survey here, a copy elsewhere."""
 
-    def __init__(self, fd: int, form: str) -> None:
+    def __init__(self, fd: int, form: str, quotes: Quotes | None = None) -> None:
         self.fd = fd
         self.shapes: list[Shape] = list(shapes(form))
-        self.quotes = Quotes()
+        self.quotes = quotes or Quotes()
         self.lines = self.crlf = self.blank = self.first_blank = self.walked = 0
         self.walks = 0
         """Blocks to come that are walked at once, since the last ones had to be."""
@@ -154,8 +154,8 @@ class Scan:
 class Surveying(Scan):
     """Gathers a survey."""
 
-    def __init__(self, fd: int, form: str, kept: int, rows: Rows | None = None) -> None:
-        super().__init__(fd, form)
+    def __init__(self, fd: int, form: str, kept: int, rows: Rows | None = None, quotes: Quotes | None = None) -> None:
+        super().__init__(fd, form, quotes)
         self.survey = Survey(form, kept=kept, rows=rows)
         self._row = dtype()
 
@@ -202,13 +202,13 @@ class Surveying(Scan):
         sizes = np.fromiter(map(len, batch.keys), np.uint32, n)
         # The same as key_hash, with as few calls of our own as can be.
         encoded = map(str.encode, batch.keys) if int(sizes.max()) <= SHORT else map(key_bytes, batch.keys)
-        rows["key"] = np.frombuffer(b"".join(map(xxhash.xxh3_64_digest, encoded)), dtype=">u8")
+        keys = np.frombuffer(b"".join(map(xxhash.xxh3_64_digest, encoded)), dtype=">u8").astype("<u8")
         rows["offset"], rows["length"] = offsets, lengths
         rows["line"] = lines
         rows["inputs"] = sizes if batch.input_characters is None else batch.input_characters
         rows["outputs"] = np.fromiter(map(len, batch.outputs), np.uint32, n)
         rows["column"], rows["kind"] = columns, EXAMPLE
-        survey.rows.extend(rows)
+        survey.rows.extend(keys, rows)
         survey.records += n
         survey.turns += batch.turns
         survey.with_system += batch.with_system
@@ -225,9 +225,10 @@ def scan(
     kept: int,
     observe: Observe | None = None,
     rows: Rows | None = None,
+    quotes: Quotes | None = None,
 ) -> Survey:
     """Surveys the lines that begin in [start, end); they are numbered from 1 at `start`."""
-    reading = Surveying(fd, form, kept, rows)
+    reading = Surveying(fd, form, kept, rows, quotes)
     reading.run(start, end, observe)
     survey = reading.survey
     survey.lines, survey.crlf, survey.walked = reading.lines, reading.crlf, reading.walked

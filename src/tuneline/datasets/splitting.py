@@ -105,7 +105,7 @@ def _choose(read: Surveyed, wanted: int, seed: int) -> tuple[np.ndarray, bool]:
     """A mask of the evaluation set, and whether it was drawn class by class."""
     import numpy as np
 
-    keys = read.survey.rows.column("key")
+    keys = np.concatenate(list(read.survey.rows.key_batches()))
     ordered = np.sort(keys)
     if np.any(ordered[1:] == ordered[:-1]):
         _, groups = np.unique(keys, return_inverse=True)

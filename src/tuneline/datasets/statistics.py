@@ -11,13 +11,11 @@ from tuneline.datasets import tokens as counting
 from tuneline.datasets.limits import Limits
 from tuneline.datasets.model import ASSISTANT, USER, Turn
 from tuneline.datasets.repeats import Reader
-from tuneline.datasets.rows import EXAMPLE
 from tuneline.datasets.shapes import pairs
 from tuneline.datasets.survey import Survey
+from tuneline.datasets.tally import Tally
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from tuneline.datasets.checking import Options
 
 SEED = 20_241_009
@@ -40,21 +38,18 @@ class Figures:
 
 def gather(sample: Sample, survey: Survey, bounds: Limits, options: Options) -> Figures:
     """Statistics, tokens and cost of the surveyed set."""
-    import numpy as np
-
-    inputs, outputs = lengths(survey)
-    examples = len(inputs)
-    characters = int(inputs.sum(dtype=np.int64) + outputs.sum(dtype=np.int64))
-    counted = _tokens(sample, examples, characters, int((inputs + outputs).max(initial=0)), options)
+    lengths = survey.rows.lengths
+    examples = len(lengths)
+    counted = _tokens(sample, lengths.both, options)
     statistics: dict[str, Any] = {
         "examples": survey.records,
         "read": examples,
         "turns": survey.turns,
         "with_system": survey.with_system,
         "with_functions": survey.with_functions,
-        "characters": characters,
-        "input_characters": summary(inputs),
-        "output_characters": summary(outputs),
+        "characters": lengths.both.total,
+        "input_characters": summary(lengths.inputs),
+        "output_characters": summary(lengths.outputs),
         "media": dict(survey.media),
     }
     if survey.classes is not None and examples and 1 < len(survey.classes) <= examples // 5:
@@ -70,40 +65,32 @@ def gather(sample: Sample, survey: Survey, bounds: Limits, options: Options) -> 
     return Figures(statistics=statistics, tokens=token_dict, cost=_cost(counted, bounds, epochs), counted=counted)
 
 
-def lengths(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
-    """Characters of the inputs and of the outputs of all that could be read as examples."""
-    kind = survey.rows.column("kind")
-    inputs, outputs = survey.rows.column("inputs"), survey.rows.column("outputs")
-    if kind.any():
-        return inputs[kind == EXAMPLE], outputs[kind == EXAMPLE]
-    return inputs, outputs
-
-
-def summary(values: np.ndarray) -> dict[str, Any]:
+def summary(lengths: Tally) -> dict[str, Any]:
     """Total, extremes, quantiles and a histogram of at most `BUCKETS` bars, each the same factor wide."""
     import numpy as np
 
-    if not len(values):
+    numbers, times = lengths.distinct()
+    if not len(numbers):
         return {"total": 0, "min": 0, "median": 0, "p95": 0, "p99": 0, "max": 0, "histogram": []}
-    # Sorted once, it answers all of these.
-    ordered = np.sort(values)
-    median, p95, p99 = (int(ordered[round(q / 100 * (len(ordered) - 1))]) for q in (50, 95, 99))
-    low, high = int(ordered[0]), int(ordered[-1])
+    median, p95, p99 = lengths.quantiles([0.5, 0.95, 0.99])
+    low, high = int(numbers[0]), int(numbers[-1])
     edges = np.unique(np.rint(np.geomspace(max(low, 1), high + 1, BUCKETS + 1)).astype(np.int64))
     edges[0] = low
     if len(edges) == 1:
         edges = np.append(edges, high + 1)
-    counts = np.diff(np.searchsorted(ordered, edges[:-1]), append=len(ordered))
+    below = np.concatenate([[0], np.cumsum(times)])[np.searchsorted(numbers, edges)]
     return {
-        "total": int(values.sum(dtype=np.int64)),
-        "min": int(values.min()),
+        "total": int(numbers @ times),
+        "min": low,
         "median": median,
         "p95": p95,
         "p99": p99,
         "max": high,
         "histogram": [
             {"from": first, "to": after - 1, "examples": number}
-            for first, after, number in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
+            for first, after, number in zip(
+                edges[:-1].tolist(), edges[1:].tolist(), np.diff(below).tolist(), strict=True
+            )
         ],
     }
 
@@ -116,17 +103,13 @@ def draw(read: Reader, survey: Survey) -> Sample:
     """Examples drawn by a fixed seed, in order; all of them where there are few."""
     import numpy as np
 
-    kind = survey.rows.column("kind")
-    examples = len(kind) - int(np.count_nonzero(kind))
-    size = examples
+    lengths = survey.rows.lengths
+    examples = size = len(lengths)
     if examples > LEAST:
-        inputs, outputs = lengths(survey)
-        mean = float(inputs.mean() + outputs.mean())
+        mean = lengths.both.total / examples
         size = int(min(examples, counting.SAMPLE, max(LEAST, CHARACTERS / max(1.0, mean))))
-    places = np.array(sorted(Random(SEED).sample(range(examples), size)), dtype=np.int64)
-    if examples < len(kind):
-        places = np.flatnonzero(kind == EXAMPLE)[places]
-    drawn = survey.rows.take(places)
+    places = sorted(Random(SEED).sample(range(examples), size))
+    drawn = survey.rows.examples(np.array(places, dtype=np.int64))
     records = [read.data(row) for row in drawn]
     plain = pairs(read.form, records)
     if plain is not None:
@@ -136,13 +119,18 @@ def draw(read: Reader, survey: Survey) -> Sample:
     return list(zip(drawn, told, strict=True))
 
 
-def _tokens(sample: Sample, examples: int, characters: int, longest: int, options: Options) -> counting.Tokens:
+def _tokens(sample: Sample, lengths: Tally, options: Options) -> counting.Tokens:
     count: Callable[[str], int] = counting.load(options.tokenizer) if options.tokenizer else counting.estimate
+    told = [turns for _, turns in sample]
+    if not options.tokenizer and len(told) > LEAST // 2:
+        # An estimate is off by more than a smaller sample is.
+        characters = sum(len(turn.text) for turns in told for turn in turns)
+        told = told[:: max(1, min(len(told) * 2 // LEAST, 2 * characters // CHARACTERS))]
     return counting.extrapolate(
-        [(sum(len(turn.text) for turn in turns), sum(count(turn.text) for turn in turns)) for _, turns in sample],
-        characters=characters,
-        examples=examples,
-        longest=longest,
+        [(sum(len(turn.text) for turn in turns), sum(count(turn.text) for turn in turns)) for turns in told],
+        characters=lengths.total,
+        examples=len(lengths),
+        longest=lengths.max,
         tokenizer=options.tokenizer or "",
     )
 
