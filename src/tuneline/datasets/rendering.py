@@ -56,7 +56,8 @@ def _figures(report: Report) -> list[str]:
     figures, tokens, cost = report.statistics, report.tokens, report.cost
     lines = []
     if 0 < figures["read"] < report.examples:
-        lines.append(f"of the {figures['read']:,} sound examples:")
+        sound = "example" if figures["read"] == 1 else "examples"
+        lines.append(f"of the {figures['read']:,} sound {sound}:")
     for name in ("input", "output") if figures["read"] else ():
         length: dict[str, Any] = figures[f"{name}_characters"]
         lines.append(
