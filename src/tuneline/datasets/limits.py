@@ -6,10 +6,11 @@ come from `tuneline.catalog`, dated, and can be overridden there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tuneline.datasets import formats
+from tuneline.errors import UsageError
 
 if TYPE_CHECKING:
     from tuneline.catalog import Model
@@ -81,7 +82,10 @@ def of(form: str, model: str | None) -> Limits:
         return FORMAT_LIMITS.get(form, Limits(target=form))
     from tuneline import catalog
 
-    return _of_model(catalog.model(model))
+    try:
+        return _of_model(catalog.model(model))
+    except UsageError as error:
+        raise UsageError([replace(problem, where="model") for problem in error.problems]) from None
 
 
 def _of_model(entry: Model) -> Limits:
