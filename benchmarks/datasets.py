@@ -64,7 +64,8 @@ def _write(path: Path, size: int, seed: int, *, prompt: tuple[int, int], answer:
 # Every measurement is a process of its own: `python -c CODE FILE ...` prints {"wall", "cpu"} of the part measured. Peak
 # memory is that of all its processes together, read every 50 ms (shared pages counted in each).
 # What is imported, by them as by us, is imported before: a short file is read first. The threads that numpy's linear
-# algebra starts at its import wait in a loop for a while: that is waited for.
+# algebra starts at its import wait in a loop for a while: that is waited for, and what was written before is by then
+# on the disk.
 BARE = """
 import orjson
 # measured
@@ -99,6 +100,7 @@ report = check_file(Path(sys.argv[1]))
 FRAME = """
 import json, os, sys, time
 {prepare}
+os.sync()
 time.sleep(0.3)
 began, used = time.perf_counter(), os.times()
 {measured}
@@ -156,6 +158,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
             continue
         path = folder / f"{name}.jsonl"
         write(path, megabytes * 1_000_000)
+        os.sync()
         rows = _measured(path, arguments)
         bare, one, two = (rows[what] for what in ("orjson.loads", "check, 1 process", "check, 2 processes"))
         for what, row in rows.items():

@@ -152,6 +152,7 @@ FIRES: dict[str, Case] = {
     "D610": (_with({"input_text": "write to jane.roe@mail.net", "output_text": "b"}), {"personal_data": True}, 5),
     "D611": (_with({"input_text": "key AKIA" + "ABCDEFGHIJKLMNOP", "output_text": "b"}), {"personal_data": True}, 5),
     "D612": (_sound(), {"against": _sound()[5:9]}, 0),
+    "D613": ([{"prompt": f"name {n} ->", "completion": f" answer {n} END"} for n in range(30)], {}, 0),
 }
 """A set that makes each check fire."""
 
@@ -234,6 +235,7 @@ SILENT: dict[str, Case] = {
         0,
     ),
     "D612": (_sound(), {"against": [*_sound()[5:9], palm_text(77)]}, 0),
+    "D613": ([{"prompt": f"if a[{n}] -> b", "completion": f"THE END of {n}"} for n in range(30)], {}, 0),
 }
 """A set much like it that must not."""
 
@@ -392,3 +394,15 @@ def test_canned_answers_are_classes_too(tmp_path: Path) -> None:
     (found,) = [item for item in datasets.check(data.write(tmp_path, values)).findings if item.code == "D606"][:1]
     assert "98%" in found.message
     assert len(found.message) < 120
+
+
+def test_every_leftover_marker_is_told_once(tmp_path: Path) -> None:
+    """Ends of inputs and of outputs are two findings with their shares; tokens of a template are named."""
+    values = [{"prompt": f"name {n}\n\n###\n\n", "completion": f" answer {n} END"} for n in range(45)]
+    values += [{"prompt": f"more {n}", "completion": "b"} for n in range(4)]
+    values.append({"prompt": "[INST] hello [/INST]", "completion": "b<|im_end|>"})
+    found = [item.message for item in datasets.check(data.write(tmp_path, values)).findings if item.code == "D613"]
+    assert len(found) == 3
+    assert found[0] == "90% of the inputs end in '###'"
+    assert found[1] == "90% of the outputs end in 'END'"
+    assert all(token in found[2] for token in ("[INST]", "[/INST]", "<|im_end|>", "1 of 50"))

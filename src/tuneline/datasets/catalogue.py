@@ -385,6 +385,15 @@ CHECKS: dict[str, Check] = {
             "Every input of the smaller set is in the larger: there is nothing left to evaluate on.",
             "split the set anew: tuneline split",
         ),
+        _check(
+            "D613",
+            "leftover-marker",
+            WARNING,
+            "Most texts end in a mark that old completion models were taught as an end (` ->`, `###`, ` END`), or some "
+            "hold tokens of a template (`[INST]`, `<|im_end|>`). The model has marks of its own; these it learns as "
+            "text, and writes them.",
+            "strip them from the texts",
+        ),
     )
 }
 

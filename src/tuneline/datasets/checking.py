@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from tuneline.datasets import bounds, content, formats, limits, statistics
+from tuneline.datasets import bounds, content, formats, limits, markers, statistics
 from tuneline.datasets.catalogue import NOTE
 from tuneline.datasets.checksums import Sums
 from tuneline.datasets.containers import ARRAY, BROKEN, CONCATENATED, JSONL, OBJECT, Layout, layout, records
@@ -163,6 +163,7 @@ def _report(source: Source, options: Options, other: Source | None) -> Report:
         content.check_outliers(gathered, findings)
         content.check_classes(gathered, findings)
         content.check_frame(sample, gathered, findings)
+        markers.check_markers([turns for _, turns in sample], findings)
     if (options.near_duplicates or options.personal_data) and not source.changed():
         _opted_in(read, options, findings)
     if source.changed():

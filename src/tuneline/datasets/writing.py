@@ -12,7 +12,7 @@ from typing import BinaryIO
 from tuneline.datasets.sources import local_path
 from tuneline.errors import Problem, UsageError
 
-BUFFER = 1 << 20
+BUFFER = 1 << 16
 
 
 @contextmanager
