@@ -94,6 +94,12 @@ READ: list[tuple[dict[str, Any], list[tuple[str, str]], str]] = [
     ),
     ({"input": _said(*SPOKEN[:2]), "ideal": "r {n}"}, SPOKEN, "openai-messages"),
     ({"Q": "q {n}", "A": "r {n}"}, SPOKEN[1:], "palm-text"),
+    ({"system": "s", "user": "q {n}", "assistant": "r {n}"}, SPOKEN, "gemini"),
+    (
+        {"context": "c", "question": "q {n}", "answer": "r {n}"},
+        [("user", "c\n\nq {n}"), ("assistant", "r {n}")],
+        "prompt-completion",
+    ),
     ({"prompt": "q {n}", "canonical_solution": "r {n}"}, SPOKEN[1:], "gemini-api"),
     ({"prompt": "q {n}", "chosen": "r {n}", "rejected": "x"}, SPOKEN[1:], "preference"),
     (

@@ -41,8 +41,10 @@ def walk_foreign(walked: Walked, value: dict) -> None:
 
 def _pair(walked: Walked, value: dict) -> set[str]:
     first, second = pair(value) or ("", "")
-    _ask(walked, [text_field(walked, value, first, "$")], text_field(walked, value, second, "$"))
-    return {first, second}
+    used = _system(walked, value)
+    asked = [_optional(walked, value, "context"), text_field(walked, value, first, "$")]
+    _ask(walked, asked, text_field(walked, value, second, "$"))
+    return {first, second, "context", *used}
 
 
 def _instruction(walked: Walked, value: dict) -> set[str]:
@@ -50,8 +52,7 @@ def _instruction(walked: Walked, value: dict) -> set[str]:
     answer = next(key for key in ("response", "output", "answer") if key in value)
     asked = [text_field(walked, value, "instruction", "$")]
     asked += [_optional(walked, value, key) for key in ("input", "context")]
-    if _optional(walked, value, "system"):
-        walked.turns.append(Turn(role=SYSTEM, text=value["system"]))
+    used = _system(walked, value)
     history = value.get("history") or []
     for said in history if isinstance(history, list) else [history]:
         if not (isinstance(said, list) and len(said) == 2 and all(isinstance(text, str) for text in said)):
@@ -60,7 +61,7 @@ def _instruction(walked: Walked, value: dict) -> set[str]:
         walked.turns += [Turn(role=USER, text=said[0]), Turn(role=ASSISTANT, text=said[1])]
     _ask(walked, asked, text_field(walked, value, answer, "$"))
     # `text` is there the whole example, as it was laid out for some model.
-    return {"instruction", "input", "context", "system", "history", answer, "text"}
+    return {"instruction", "input", "context", "history", answer, "text", *used}
 
 
 def _squad(walked: Walked, value: dict) -> set[str]:
@@ -79,12 +80,11 @@ def _squad(walked: Walked, value: dict) -> set[str]:
 
 def _speakers(walked: Walked, value: dict, key: str) -> set[str]:
     """As in ShareGPT."""
-    if _optional(walked, value, "system"):
-        walked.turns.append(Turn(role=SYSTEM, text=value["system"]))
+    used = _system(walked, value)
     for path, item in object_list(walked, value, key):
         names = ("from", "value") if "from" in item else ("role", "content")
         _say(walked, path, item, *names)
-    return {key, "system"}
+    return {key, *used}
 
 
 def _lists(walked: Walked, value: dict) -> set[str]:
@@ -123,14 +123,23 @@ def _chosen(walked: Walked, value: dict) -> set[str]:
     if not asks:
         walked.say("D301", "$", "field 'prompt' is missing", "part it from what chosen and rejected have in common")
         return set(value)
-    if _optional(walked, value, "system"):
-        walked.turns.append(Turn(role=SYSTEM, text=value["system"]))
+    used = _system(walked, value)
     if isinstance(value[asks], str):
         walked.turns.append(Turn(role=USER, text=text_field(walked, value, asks, "$") or ""))
     else:
         _messages(walked, value, asks)
     _prefer(walked, value, "chosen", "rejected")
-    return {asks, "system", "chosen", "rejected"}
+    return {asks, "chosen", "rejected", *used}
+
+
+def _system(walked: Walked, value: dict) -> list[str]:
+    """The system text that stands beside the others; the names of the field."""
+    for key in ("system", "system_prompt"):
+        text = _optional(walked, value, key)
+        if text:
+            walked.turns.append(Turn(role=SYSTEM, text=text))
+            return [key]
+    return []
 
 
 def _prefer(walked: Walked, value: dict, better: str, worse: str) -> None:
