@@ -82,9 +82,7 @@ class _Stored:
         """All keys."""
         import numpy as np
 
-        keys = np.empty(self.count, dtype="<u8")
-        os.preadv(self.file.fileno(), [keys], self.at)
-        return keys
+        return np.frombuffer(os.pread(self.file.fileno(), KEY * self.count, self.at), dtype="<u8")
 
     def batches(self) -> Iterator[np.ndarray]:
         """All rows, some at a time."""
@@ -114,8 +112,9 @@ class _Stored:
     def _read(self, low: int, high: int) -> np.ndarray:
         import numpy as np
 
-        rows = np.empty(high - low, dtype=self.kind)
-        os.preadv(self.file.fileno(), [rows], self.at + KEY * self.count + low * self.kind.itemsize)
+        size = self.kind.itemsize
+        data = os.pread(self.file.fileno(), (high - low) * size, self.at + KEY * self.count + low * size)
+        rows = np.frombuffer(bytearray(data), dtype=self.kind)
         rows["line"] += self.shift
         return rows
 
