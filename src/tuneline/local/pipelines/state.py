@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = """
+begin immediate;
 create table if not exists job (
     one integer primary key check (one = 1),
     state text not null, error text, started text, ended text, updated text not null
@@ -23,7 +24,9 @@ create table if not exists task (
     path text primary key, record text not null
 ) strict;
 insert or ignore into job (one, state, updated) values (1, 'PENDING', '');
+commit;
 """
+"""At once, so that nobody reads a table that has no row yet."""
 ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELLED", "NOT_TRIGGERED"})
 SUCCESS = frozenset({"SUCCEEDED", "SKIPPED"})
 """SKIPPED is the service's word for a task whose outputs came from the cache."""
