@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from tests.datasets import data
 from tuneline import datasets
 from tuneline.datasets import formats, scan
-from tuneline.datasets.containers import JSONL, Layout, Record, layout, records
+from tuneline.datasets.containers import JSONL, Layout, layout, records
 from tuneline.datasets.findings import Findings
 from tuneline.datasets.inspect import inspect
+from tuneline.datasets.record import Record
 from tuneline.datasets.shapes import NotPlain, shapes
 from tuneline.datasets.survey import Survey, input_key
 from tuneline.errors import TunelineError

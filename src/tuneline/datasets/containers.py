@@ -10,26 +10,12 @@ import orjson
 
 from tuneline.datasets import formats
 from tuneline.datasets.lines import MAX_LINE, Lines, LongLine, blocks
+from tuneline.datasets.record import Record
 from tuneline.datasets.structure import Span, spans
 
 JSONL, ARRAY, OBJECT, CONCATENATED, BROKEN = "jsonl", "json-array", "json-object", "concatenated", "broken"
 HEAD = 1 << 20
 BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """The bytes of one example and where they stand."""
-
-    data: bytes
-    offset: int
-    line: int
-    column: int = 1
-    """1-based byte of the line where it begins: 1 but for arrays and the like."""
-    too_long: int = 0
-    """Its length, where it was too long to be read; `data` is then empty."""
-    stray: bool = False
-    """What stands between the values of an array, and is none."""
 
 
 @dataclass(frozen=True, kw_only=True)

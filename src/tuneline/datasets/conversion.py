@@ -12,11 +12,12 @@ import msgspec
 import orjson
 
 from tuneline.datasets import formats
-from tuneline.datasets.containers import JSONL, Record, layout, records
+from tuneline.datasets.containers import JSONL, layout, records
 from tuneline.datasets.findings import KEPT, Findings, finding
 from tuneline.datasets.inspect import inspect
 from tuneline.datasets.model import ASSISTANT, SYSTEM, USER, Turn
 from tuneline.datasets.reading import dataset_error, form_of, known_format, unknown
+from tuneline.datasets.record import Record
 from tuneline.datasets.scan import Scan
 from tuneline.datasets.shapes import Batch
 from tuneline.datasets.sources import open_source, refuse

@@ -17,10 +17,11 @@ import xxhash
 
 from tuneline.datasets import formats
 from tuneline.datasets.catalogue import ERROR
-from tuneline.datasets.containers import JSONL, Layout, Record, layout, records
+from tuneline.datasets.containers import JSONL, Layout, layout, records
 from tuneline.datasets.findings import Findings
 from tuneline.datasets.inspect import inspect
 from tuneline.datasets.reading import form_of, known_format, unknown
+from tuneline.datasets.record import Record
 from tuneline.datasets.sources import Source, open_source, refuse
 from tuneline.datasets.writing import new_file
 

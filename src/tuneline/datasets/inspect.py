@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 
 from tuneline.datasets import formats
-from tuneline.datasets.containers import Record
 from tuneline.datasets.findings import Finding, Findings, finding
 from tuneline.datasets.places import Places, scan
+from tuneline.datasets.record import Record
 from tuneline.datasets.syntax import Fault, decode, depth_fault, parse
 from tuneline.datasets.walk import Walked, walk
 

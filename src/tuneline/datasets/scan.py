@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import xxhash
 
-from tuneline.datasets.containers import Record
 from tuneline.datasets.lines import Lines, LongLine, blocks
+from tuneline.datasets.record import Record
 from tuneline.datasets.rows import EXAMPLE, Rows, dtype
 from tuneline.datasets.shapes import Batch, NotPlain, Shape, shapes
 from tuneline.datasets.structure import unescaped

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from tuneline.datasets import formats
-from tuneline.datasets.containers import Record
 from tuneline.datasets.findings import Findings, finding
 from tuneline.datasets.model import ASSISTANT, SYSTEM, USER, Turn
+from tuneline.datasets.record import Record
 from tuneline.datasets.rows import EXAMPLE, RAW, Rows
 
 if TYPE_CHECKING:
