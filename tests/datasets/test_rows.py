@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneline.datasets import rows as module
+from tuneline.datasets import pieces, rows
 from tuneline.datasets.rows import EXAMPLE, RAW, Rows
 
 row = st.tuples(
@@ -18,11 +18,11 @@ row = st.tuples(
 )
 
 
-def _filled(given_rows: list[tuple], rows: Rows, line: int) -> list[tuple]:
+def _filled(given_rows: list[tuple], into: Rows, line: int) -> list[tuple]:
     """Appends them; what they are expected to be, with lines counted from `line`."""
     expected = []
     for number, (key, length, inputs, outputs, raw) in enumerate(given_rows, 1):
-        rows.append(key, 7 * number, length, number, inputs, outputs, 1, RAW if raw else EXAMPLE)
+        into.append(key, 7 * number, length, number, inputs, outputs, 1, RAW if raw else EXAMPLE)
         expected.append((key, 7 * number, length, number + line, inputs, outputs, 1, RAW if raw else EXAMPLE))
     return expected
 
@@ -30,8 +30,8 @@ def _filled(given_rows: list[tuple], rows: Rows, line: int) -> list[tuple]:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rows are many."""
-    for name, value in (("HELD", 5), ("READ", 3), ("PARTITION", 4)):
-        monkeypatch.setattr(module, name, value)
+    for where, name, value in ((rows, "HELD", 5), (pieces, "READ", 3), (rows, "PARTITION", 4)):
+        monkeypatch.setattr(where, name, value)
 
 
 @given(st.lists(st.lists(row, max_size=20), max_size=4), st.data())
@@ -50,8 +50,8 @@ def test_rows_of_several_ranges_come_back_in_order(parts: list[list[tuple]], dat
         n = len(expected)
         assert total.count == n
         keys = [int(key) for keys in total.key_batches() for key in keys]
-        rows = [tuple(map(int, row)) for batch in total.batches() for row in batch]
-        assert [(key, *row) for key, row in zip(keys, rows, strict=True)] == expected
+        found = [tuple(map(int, row)) for batch in total.batches() for row in batch]
+        assert [(key, *row) for key, row in zip(keys, found, strict=True)] == expected
         wanted = sorted(data.draw(st.sets(st.integers(0, n - 1)))) if n else []
         taken = total.take(np.array(wanted, dtype=np.int64))
         assert [tuple(map(int, row)) for row in taken] == [expected[place][1:] for place in wanted]

@@ -13,8 +13,9 @@ import struct
 import sys
 from typing import BinaryIO
 
+from tuneline.datasets.quotes import Quotes
 from tuneline.datasets.rows import Rows
-from tuneline.datasets.scan import Observe, Quotes, scan
+from tuneline.datasets.scan import Observe, scan
 from tuneline.datasets.survey import Survey
 
 RANGE = struct.Struct("<qq")

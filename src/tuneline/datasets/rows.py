@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from tuneline.datasets.pieces import Held, Stored
 from tuneline.datasets.tally import Lengths
 
 if TYPE_CHECKING:
@@ -24,14 +24,10 @@ FIELDS = [
 ]
 """Of a row. Its key, a hash of the input (of the whole record, where it could not be read as an example), stands apart
 with those of its neighbours."""
-KEY = 8
-"""Bytes of a key."""
 EXAMPLE, RAW = 0, 1
 """An example that was read; a record that only its bytes stand for."""
 HELD = 1 << 15
 """Rows kept in memory before they are written out."""
-READ = 1 << 14
-"""Rows read back at once."""
 PARTITION = 1 << 21
 """Keys that are sorted at once."""
 
@@ -41,82 +37,6 @@ def dtype() -> Any:
     import numpy as np
 
     return np.dtype(FIELDS)
-
-
-@dataclass(slots=True)
-class _Held:
-    """Rows in memory, and their keys."""
-
-    keys: np.ndarray
-    rows: np.ndarray
-    counted: bool = False
-    """Whether their lengths are."""
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def batches(self) -> Iterator[np.ndarray]:
-        """All rows."""
-        yield self.rows
-
-    def take(self, wanted: np.ndarray) -> list[np.ndarray]:
-        """The rows at ascending indexes."""
-        return [self.rows[wanted]]
-
-
-@dataclass(slots=True)
-class _Stored:
-    """Keys in a file, then their rows; what is added to the number of each one's line."""
-
-    file: BinaryIO | None
-    at: int
-    count: int
-    kind: np.dtype
-    shift: int = 0
-
-    def __len__(self) -> int:
-        return self.count
-
-    @property
-    def keys(self) -> np.ndarray:
-        """All keys."""
-        import numpy as np
-
-        return np.frombuffer(os.pread(self.file.fileno(), KEY * self.count, self.at), dtype="<u8")
-
-    def batches(self) -> Iterator[np.ndarray]:
-        """All rows, some at a time."""
-        for low in range(0, self.count, READ):
-            yield self._read(low, min(low + READ, self.count))
-
-    def take(self, wanted: np.ndarray) -> list[np.ndarray]:
-        """The rows at ascending indexes; few of many are read one by one."""
-        import numpy as np
-
-        if len(wanted) * 50 < self.count:
-            fd, size, at = self.file.fileno(), self.kind.itemsize, self.at + KEY * self.count
-            rows = np.frombuffer(
-                bytearray().join([os.pread(fd, size, at + index * size) for index in wanted.tolist()]), dtype=self.kind
-            )
-            rows["line"] += self.shift
-            return [rows]
-        parts = []
-        while len(wanted):
-            first = int(wanted[0])
-            rows = self._read(first, min(first + READ, self.count))
-            here = np.searchsorted(wanted, first + len(rows))
-            parts.append(rows[wanted[:here] - first])
-            wanted = wanted[here:]
-        return parts
-
-    def _read(self, low: int, high: int) -> np.ndarray:
-        import numpy as np
-
-        size = self.kind.itemsize
-        data = os.pread(self.file.fileno(), (high - low) * size, self.at + KEY * self.count + low * size)
-        rows = np.frombuffer(bytearray(data), dtype=self.kind)
-        rows["line"] += self.shift
-        return rows
 
 
 class Rows:
@@ -130,7 +50,7 @@ class Rows:
         self._dtype = dtype()
         self._file = file
         self._files = ExitStack()
-        self._pieces: list[_Held | _Stored] = []
+        self._pieces: list[Held | Stored] = []
         self._pending: list[tuple[int, ...]] = []
         self._held_count = 0
         self._lengths = Lengths()
@@ -147,7 +67,7 @@ class Rows:
         """Keys and a structured array of rows, which belong to these from now on."""
         self._flush_pending()
         self.count += len(rows)
-        self._hold(_Held(keys, rows))
+        self._hold(Held(keys, rows))
 
     def adopt(self, later: Rows, shift: int) -> None:
         """Takes over the rows of a later range, whose lines are counted from their own beginning, and its files."""
@@ -155,7 +75,7 @@ class Rows:
         later._flush_pending()
         self._lengths.merge(later._lengths)
         for piece in later._pieces:
-            if isinstance(piece, _Stored):
+            if isinstance(piece, Stored):
                 piece.shift += shift
                 self._pieces.append(piece)
             else:
@@ -172,9 +92,9 @@ class Rows:
             keys = np.array([row[0] for row in self._pending], dtype="<u8")
             rows = np.array([row[1:] for row in self._pending], dtype=self._dtype)
             self._pending = []
-            self._hold(_Held(keys, rows))
+            self._hold(Held(keys, rows))
 
-    def _hold(self, piece: _Held) -> None:
+    def _hold(self, piece: Held) -> None:
         self._pieces.append(piece)
         self._held_count += len(piece)
         if self._held_count >= HELD:
@@ -191,10 +111,10 @@ class Rows:
 
             file = tempfile.TemporaryFile(prefix="tuneline-rows-")  # noqa: SIM115 (closed by `close`)
             self._file = self._files.enter_context(file)
-        pieces: list[_Held | _Stored] = []
-        run: list[_Held] = []
+        pieces: list[Held | Stored] = []
+        run: list[Held] = []
         for piece in self._pieces:
-            if isinstance(piece, _Held):
+            if isinstance(piece, Held):
                 run.append(piece)
                 continue
             pieces += self._written(run)
@@ -204,19 +124,19 @@ class Rows:
         self._file.flush()
         self._held_count = 0
 
-    def _written(self, run: list[_Held]) -> list[_Stored]:
+    def _written(self, run: list[Held]) -> list[Stored]:
         """Neighbours as one piece in the file."""
         if not run:
             return []
         at = self._file.seek(0, os.SEEK_END)
         self._file.writelines([piece.keys.tobytes() for piece in run])
         self._file.writelines([piece.rows.tobytes() for piece in run])
-        return [_Stored(self._file, at, sum(map(len, run)), self._dtype)]
+        return [Stored(self._file, at, sum(map(len, run)), self._dtype)]
 
     def _count_lengths(self) -> None:
         import numpy as np
 
-        fresh = [piece for piece in self._pieces if isinstance(piece, _Held) and not piece.counted]
+        fresh = [piece for piece in self._pieces if isinstance(piece, Held) and not piece.counted]
         if not fresh:
             return
         kinds, inputs, outputs = (
@@ -296,18 +216,18 @@ class Rows:
         """Says which file holds the rows whose places were pickled; it stays its opener's."""
         self._file = file
         for piece in self._pieces:
-            if isinstance(piece, _Stored):
+            if isinstance(piece, Stored):
                 piece.file = file
 
     def __getstate__(self) -> tuple[list[tuple[int, int]], Lengths]:
         """Places in the file: how a range's rows travel from one process to another."""
         self.store()
-        return [(piece.at, piece.count) for piece in self._pieces if isinstance(piece, _Stored)], self._lengths
+        return [(piece.at, piece.count) for piece in self._pieces if isinstance(piece, Stored)], self._lengths
 
     def __setstate__(self, state: tuple[list[tuple[int, int]], Lengths]) -> None:
         self.__init__()
         places, self._lengths = state
-        self._pieces = [_Stored(None, at, count, self._dtype) for at, count in places]
+        self._pieces = [Stored(None, at, count, self._dtype) for at, count in places]
         self.count = sum(count for _, count in places)
 
     def close(self) -> None:

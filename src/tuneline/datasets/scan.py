@@ -16,10 +16,10 @@ import msgspec
 import xxhash
 
 from tuneline.datasets.lines import Lines, LongLine, blocks
+from tuneline.datasets.quotes import NEWLINE, Quotes, newlines
 from tuneline.datasets.record import Record
 from tuneline.datasets.rows import EXAMPLE, Rows, dtype
 from tuneline.datasets.shapes import Batch, NotPlain, Shape, shapes
-from tuneline.datasets.structure import unescaped
 from tuneline.datasets.survey import SHORT, Survey, key_bytes
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ALONE = 4
 """Lines of a block that failed which are not worth halving further."""
 SELDOM = 100_000
 """New objects after which garbage is collected: more than a block makes."""
-QUOTE, BACKSLASH, NEWLINE, RETURN, OPENING, CLOSING = 0x22, 0x5C, 0x0A, 0x0D, 0x7B, 0x7D
+RETURN, OPENING, CLOSING = 0x0D, 0x7B, 0x7D
 
 Observe = Callable[[int, memoryview], None]
 """Is given each block's offset and bytes: the checksums of the same pass."""
@@ -265,46 +265,3 @@ def _collected_seldom() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
-
-
-def newlines(data: bytes, array: np.ndarray) -> np.ndarray:
-    """Positions of the newlines. For long lines, searching from one to the next beats looking at every byte."""
-    import numpy as np
-
-    end = len(array)
-    first = data.find(b"\n", 0, end)
-    if 0 <= first < 1000:
-        return np.flatnonzero(array == NEWLINE)
-    found, find = [], data.find
-    while first >= 0:
-        found.append(first)
-        first = find(b"\n", first + 1, end)
-    return np.array(found, dtype=np.int64)
-
-
-class Quotes:
-    """Counts the quotation marks that no backslash escapes, in arrays of its own that are used again and again:
-    fresh memory of this size costs more than the counting."""
-
-    def __init__(self) -> None:
-        import numpy as np
-
-        self._arrays = [np.empty(0, dtype=bool) for _ in range(3)]
-
-    def count(self, array: np.ndarray) -> int:
-        """The number in an array of bytes."""
-        import numpy as np
-
-        size = len(array)
-        if size > len(self._arrays[0]):
-            self._arrays = [np.empty(size, dtype=bool) for _ in range(3)]
-        quote, backslash, both = (spare[:size] for spare in self._arrays)
-        np.equal(array, QUOTE, out=quote)
-        np.equal(array, BACKSLASH, out=backslash)
-        np.bitwise_and(backslash[1:], backslash[:-1], out=both[1:])
-        if not both[1:].any():
-            np.greater(quote[1:], backslash[:-1], out=both[1:])
-            return int(quote[0]) + int(np.count_nonzero(both[1:]))
-        # A quotation mark after two backslashes may not be escaped after all: those are told one by one.
-        kept, _ = unescaped(np.flatnonzero(quote), np.flatnonzero(backslash), size, False)
-        return len(kept)
