@@ -94,7 +94,8 @@ def test_whatever_stands_in_the_fields_of_others_gives_a_report(items: list[dict
             except TunelineError:
                 continue
             assert done.examples == len(items)
-            assert datasets.check(f"{folder}/{to}.jsonl").format == to
+            copy = datasets.check(f"{folder}/{to}.jsonl")
+            assert (copy.format, [item.message for item in copy.findings if item.severity == "error"]) == (to, [])
 
 
 MUTATIONS: list[Callable[[bytes, random.Random], bytes]] = [

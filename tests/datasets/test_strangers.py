@@ -136,6 +136,16 @@ def test_what_says_plainly_what_is_asked_and_answered_is_converted(
         assert {example.rejected for example in datasets.read_preferences(output)} == {"x"}
 
 
+def test_a_prompt_that_ends_with_the_model_is_no_prompt(tmp_path: Path) -> None:
+    """Of a pair of answers the prompt is the user's: else its copy would be one that nobody takes."""
+    values = [{"prompt": _said(*SPOKEN[1:]), "chosen": f"r {n}", "rejected": "x"} for n in range(3)]
+    path, output = data.write(tmp_path, values), tmp_path / "out.jsonl"
+    assert datasets.check(path).counts["D402"] == 3
+    with pytest.raises(DatasetError, match="does not end with the user's turn"):
+        datasets.convert(path, "preference", str(output))
+    assert not output.exists()
+
+
 def test_content_is_checked_whoever_s_the_format_is(tmp_path: Path) -> None:
     """Repetitions, contradictions, empty answers and leakage are told of Alpaca's records as of any."""
     values = [{"instruction": f"q {n}", "input": "", "output": f"r {n}"} for n in range(30)]

@@ -29,11 +29,12 @@ def walk_foreign(walked: Walked, value: dict) -> None:
         return
     name, _, argument = theirs.kind.partition(":")
     used = _READERS[name](walked, value, *([argument] if argument else []))
-    if name in _SPOKEN:
-        spoken = [(turn.role, "$") for turn in walked.turns if turn.role != SYSTEM]
-        check_order(walked, spoken, strict=False, answer="assistant", ends_with=ASSISTANT)
-        if any(turn.role == SYSTEM for turn in walked.turns[1:]):
-            walked.say("D405", "$", "a system message that is not the first")
+    spoken = [(turn.role, "$") for turn in walked.turns if turn.role != SYSTEM]
+    check_order(walked, spoken, strict=False, answer="assistant", ends_with=ASSISTANT)
+    if any(turn.role == SYSTEM for turn in walked.turns[1:]):
+        walked.say("D405", "$", "a system message that is not the first")
+    if theirs.preference and len(spoken) > 1 and spoken[-2][0] != USER:
+        walked.say("D402", "$", "the prompt does not end with the user's turn")
     others = [key for key in value if key not in used and value[key] not in (None, "", [], {})]
     walked.beside = tuple(key for key in others if key.lower() in BESIDE)
     walked.unread = tuple(key for key in others if key.lower() not in BESIDE)
@@ -58,6 +59,8 @@ def _instruction(walked: Walked, value: dict) -> set[str]:
         if not (isinstance(said, list) and len(said) == 2 and all(isinstance(text, str) for text in said)):
             walked.say("D302", "$.history", "the history is no list of pairs of texts")
             break
+        if not all(map(str.strip, said)):
+            walked.say("D404", "$.history", "a turn of the history is empty")
         walked.turns += [Turn(role=USER, text=said[0]), Turn(role=ASSISTANT, text=said[1])]
     _ask(walked, asked, text_field(walked, value, answer, "$"))
     # `text` is there the whole example, as it was laid out for some model.
@@ -210,5 +213,3 @@ _READERS: dict[str, Callable[..., set[str]]] = {
     "preferred": _preferred,
     "chosen": _chosen,
 }
-_SPOKEN = ("speakers", "lists")
-"""Those whose turns may come in any order."""
