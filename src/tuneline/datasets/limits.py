@@ -83,9 +83,10 @@ def of(form: str, model: str | None) -> Limits:
     from tuneline import catalog
 
     try:
-        return _of_model(catalog.model(model))
+        entry = catalog.model(model)
     except UsageError as error:
         raise UsageError([replace(problem, where="model") for problem in error.problems]) from None
+    return _of_model(entry)
 
 
 def _of_model(entry: Model) -> Limits:

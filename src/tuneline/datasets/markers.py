@@ -22,8 +22,6 @@ _TOKEN = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|begin_of_text|end_of_text|start_header_id|end_header_id|system|user"
     r"|assistant|end)\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>"
 )
-
-
 _PART_OF_TOKENS = ("<|", "INST]", "SYS>>", "_of_turn>", "</s>")
 """One of these is in every token: searching for them is far faster."""
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuneline.datasets.findings import Findings, finding
-from tuneline.datasets.model import ASSISTANT, USER, Turn
+from tuneline.datasets.model import Turn
 from tuneline.datasets.rows import EXAMPLE, Rows, dtype
-from tuneline.datasets.shapes import pairs
+from tuneline.datasets.shapes import plain_turns
 from tuneline.datasets.survey import input_key
 from tuneline.datasets.syntax import decode, parse
 from tuneline.datasets.walk import walk
@@ -68,11 +68,11 @@ class Reader:
         """All texts of the record, a line each."""
         return "\n".join(turn.text for turn in self.turns(self.data(row)))
 
-    def turns(self, data: bytes) -> list:
+    def turns(self, data: bytes) -> list[Turn]:
         """The turns of a sound record."""
-        plain = pairs(self.form, [data])
+        plain = plain_turns(self.form, [data])
         if plain is not None:
-            return [Turn(role=USER, text=plain[0][0]), Turn(role=ASSISTANT, text=plain[0][1])]
+            return plain[0]
         value, fault = parse(decode(data)[0])
         if fault is not None:
             raise ValueError(f"a record that was sound no longer is: {fault.message}")

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from tuneline.datasets import formats
-from tuneline.datasets.model import ASSISTANT, SYSTEM, USER
+from tuneline.datasets.model import ASSISTANT, SYSTEM, USER, Turn
 from tuneline.datasets.typed import (
     Gemini,
     Gemini10,
@@ -238,13 +238,16 @@ def shapes(form: str) -> tuple[Shape, ...]:
     return tuple(Shape(decoder=msgspec.json.Decoder(kind), take=take) for kind, take in types.get(form, []))
 
 
-def pairs(form: str, records: list[bytes]) -> list[tuple[str, str]] | None:
-    """Input and output of each record, if all are one prompt and its answer, and nothing else; else None."""
+def plain_turns(form: str, records: list[bytes]) -> list[list[Turn]] | None:
+    """The turns of each record, if all are one prompt and its answer, and nothing else; else None."""
     for shape in shapes(form)[:1]:
         try:
             batch = shape.take(shape.decoder.decode_lines(b"\n".join(records)))
         except (msgspec.DecodeError, NotPlain):
             return None
         if batch.input_characters is None and len(batch.keys) == len(records):
-            return list(zip(batch.keys, batch.outputs, strict=True))
+            return [
+                [Turn(role=USER, text=asked), Turn(role=ASSISTANT, text=answer)]
+                for asked, answer in zip(batch.keys, batch.outputs, strict=True)
+            ]
     return None

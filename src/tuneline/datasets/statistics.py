@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tuneline.datasets import tokens as counting
 from tuneline.datasets.limits import Limits
-from tuneline.datasets.model import ASSISTANT, USER, Turn
+from tuneline.datasets.model import Turn
 from tuneline.datasets.repeats import Reader
-from tuneline.datasets.shapes import pairs
+from tuneline.datasets.shapes import plain_turns
 from tuneline.datasets.survey import Survey
 from tuneline.datasets.tally import Tally
 
@@ -111,11 +111,7 @@ def draw(read: Reader, survey: Survey) -> Sample:
     places = sorted(Random(SEED).sample(range(examples), size))
     drawn = survey.rows.examples(np.array(places, dtype=np.int64))
     records = [read.data(row) for row in drawn]
-    plain = pairs(read.form, records)
-    if plain is not None:
-        told = [[Turn(role=USER, text=asked), Turn(role=ASSISTANT, text=answer)] for asked, answer in plain]
-    else:
-        told = [read.turns(record) for record in records]
+    told = plain_turns(read.form, records) or [read.turns(record) for record in records]
     return list(zip(drawn, told, strict=True))
 
 
